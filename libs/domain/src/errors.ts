@@ -1,0 +1,47 @@
+/**
+ * What can go wrong, by meaning. Transport comes later: `@floy/service-kit/http-errors` maps these
+ * to HTTP, `@floy/messaging` to what becomes of a message.
+ */
+export abstract class FloyError extends Error {
+  /** `details` maps a field path (`config.hosts[0].port`) to the reason it was refused. */
+  constructor(
+    message: string,
+    readonly details: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The request or a stored setting is wrong; the sender has to change it. */
+export class InvalidRequestError extends FloyError {}
+/** No valid credentials were sent. */
+export class UnauthorizedError extends FloyError {}
+/** The credentials do not allow this. */
+export class ForbiddenError extends FloyError {}
+/** The thing named does not exist. */
+export class NotFoundError extends FloyError {}
+/** The thing exists already, or its state does not allow this now. */
+export class ConflictError extends FloyError {}
+/** A server Floy depends on could not be reached; the same call may work later. */
+export class UnavailableError extends FloyError {}
+/** The holder's lease was taken over, cancelled or has run out: it must stop and write nothing. */
+export class LeaseLostError extends FloyError {}
+
+/**
+ * The work was carried out and the answer is no: a non-zero exit, a failed health check, a setting
+ * that cannot work. Never retried (law 4: failure is a verdict).
+ */
+export class VerdictError extends FloyError {}
+
+/**
+ * The work could not be carried out or its outcome could not be told: no connection, a cut
+ * transfer. Retried up to `retry_count` (law 4: error is not failure).
+ */
+export class CouldNotTellError extends FloyError {}
+
+/** The text of anything thrown, without its stack. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
