@@ -1,0 +1,52 @@
+import { readFile, realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { isAlive, workingFolder } from './process-table.js';
+
+/** A server process that has a data folder open. */
+export interface Postmaster {
+  readonly pid: number;
+  readonly port: number;
+}
+
+/**
+ * The server running on this data folder, judged by its pid file and by the process itself: the pid
+ * file of a killed server stays, and its number may be somebody else's by now.
+ */
+export async function findPostmaster(data: string): Promise<Postmaster | undefined> {
+  const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '');
+  const [pid, , , port] = text.split('\n').map(Number);
+  if (!pid || !port || !(await isAlive(pid))) return undefined;
+  const folder = await workingFolder(pid);
+  if (folder !== undefined && folder !== (await realpath(data))) return undefined;
+  return { pid, port };
+}
+
+/** Whether a real query is answered; undefined when nobody could be reached (yet). */
+export async function answersQueries(url: string): Promise<true | undefined> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query('select 1');
+    return true;
+  } catch {
+    return undefined;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Makes the database unless it is there. `url` is one of the same server's `postgres` database. */
+export async function ensureDatabase(url: string, name: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const found = await client.query('select 1 from pg_database where datname = $1', [name]);
+    if (found.rowCount === 0) {
+      await client.query(`create database ${client.escapeIdentifier(name)}`);
+    }
+  } finally {
+    await client.end();
+  }
+}

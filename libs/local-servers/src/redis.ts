@@ -1,0 +1,156 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RedisBinary } from './find-redis.js';
+import { keptSecret, readIfThere } from './kept-file.js';
+import { keptPort } from './kept-port.js';
+import { poll } from './poll.js';
+import { endProcess, isAlive, sendSignal, workingFolder } from './process-table.js';
+import { redisCommands, type RedisReply } from './redis-wire.js';
+import { startServerProcess } from './server-process.js';
+import { giveTo, openFolder, serverUser } from './server-user.js';
+
+/** Which Redis to run, and where. */
+export interface StartRedis {
+  /** Holds all of it: data, password, port, log. One server at a time. */
+  readonly folder: string;
+  readonly binary: RedisBinary;
+}
+
+/** A Redis of one's own. It outlives this process unless it is stopped. */
+export interface RunningRedis {
+  /** Holds the password. Stays the same over restarts. */
+  readonly url: string;
+  readonly port: number;
+  /** The server's process; another one after a restart. */
+  readonly pid: number;
+  /** Whether it was running before and was taken over. */
+  readonly adopted: boolean;
+  /** Sends one command, over a connection of its own. */
+  command(...words: string[]): Promise<RedisReply>;
+  /** Writes everything down and ends. */
+  stop(): Promise<void>;
+  /** Sends a signal to the server's process, as a crash would. */
+  kill(signal: NodeJS.Signals): void;
+  /** Stops (or after a kill: starts again), on the same port with what was written down. */
+  restart(): Promise<void>;
+}
+
+const START_MS = 30_000;
+
+/**
+ * Starts Redis on a folder as a queue needs it (append-only file, never evicting, loopback, with a
+ * password), or adopts the one that runs there since an earlier process of ours was killed.
+ */
+export async function startRedis({ folder: path, binary }: StartRedis): Promise<RunningRedis> {
+  const user = await serverUser();
+  const folder = await openFolder(path, user);
+  const data = join(folder, 'data');
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  await giveTo(user, data);
+  const password = await keptSecret(join(folder, 'password'));
+  const pidFile = join(data, 'redis.pid');
+  const portFile = join(folder, 'port');
+
+  const ask = (port: number, ...words: string[]): Promise<RedisReply> =>
+    redisCommands(port, [['AUTH', password], words]);
+
+  async function answers(port: number): Promise<true | undefined> {
+    // While it loads its file it answers PING with an error.
+    return (await ask(port, 'PING').catch(() => undefined)) === 'PONG' ? true : undefined;
+  }
+
+  async function adopt(): Promise<Server | undefined> {
+    const pid = Number(await readIfThere(pidFile));
+    const port = Number(await readIfThere(portFile));
+    if (!pid || !port || !(await isAlive(pid))) return undefined;
+    // The number may be another process' by now. A Redis of ours works in its data folder.
+    const at = await workingFolder(pid);
+    if (at !== undefined && at !== data) return undefined;
+    const outcome = await poll(START_MS, async () => {
+      if (await answers(port)) return { pid, port };
+      return (await isAlive(pid)) ? undefined : ('gone' as const);
+    });
+    if (outcome === undefined) {
+      throw new Error(`Redis runs on ${data} (process ${pid}) but does not answer`);
+    }
+    return outcome === 'gone' ? undefined : outcome;
+  }
+
+  async function launch(): Promise<Server> {
+    const port = await keptPort(portFile);
+    const started = await startServerProcess({
+      command: binary.path,
+      args: ['-'],
+      folder: data,
+      logFile: join(folder, 'redis.log'),
+      user,
+      input: redisSettings({ data, pidFile, port, password }),
+    });
+    const outcome = await poll(START_MS, async () => {
+      if (!(await isAlive(started.pid))) return 'ended' as const;
+      return (await answers(port)) ? ('ready' as const) : undefined;
+    });
+    if (outcome !== 'ready') {
+      await endProcess(started.pid, [{ signal: 'SIGKILL', waitMs: 5000 }]);
+      throw new Error(`Redis did not start on ${data}; it said:\n${await started.said()}`);
+    }
+    return { pid: started.pid, port };
+  }
+
+  const running = await adopt();
+  let server = running ?? (await launch());
+  const stop = (): Promise<void> =>
+    endProcess(server.pid, [
+      { signal: 'SIGTERM', waitMs: 10_000 },
+      { signal: 'SIGKILL', waitMs: 5000 },
+    ]);
+  return {
+    get url() {
+      return `redis://:${password}@127.0.0.1:${server.port}/0`;
+    },
+    get port() {
+      return server.port;
+    },
+    get pid() {
+      return server.pid;
+    },
+    adopted: running !== undefined,
+    command: (...words) => ask(server.port, ...words),
+    stop,
+    kill: (signal) => void sendSignal(server.pid, signal),
+    restart: async () => {
+      await stop();
+      server = await launch();
+    },
+  };
+}
+
+interface Server {
+  readonly pid: number;
+  readonly port: number;
+}
+
+/** Handed over on standard input, so that the password is in no file or command line of its own. */
+function redisSettings(server: {
+  data: string;
+  pidFile: string;
+  port: number;
+  password: string;
+}): string {
+  return [
+    'bind 127.0.0.1',
+    `port ${server.port}`,
+    'protected-mode yes',
+    `requirepass ${server.password}`,
+    `dir ${JSON.stringify(server.data)}`,
+    // Written by the server itself before it touches its data: found again after any crash.
+    `pidfile ${JSON.stringify(server.pidFile)}`,
+    'daemonize no',
+    'appendonly yes',
+    'appendfsync everysec',
+    'save ""',
+    'maxmemory-policy noeviction',
+    'loglevel warning',
+    '',
+  ].join('\n');
+}
