@@ -1,0 +1,164 @@
+import { InvalidRequestError, type HostSettings } from '@floy/domain';
+import { readKey } from './check-config.js';
+import { configKey, type ConfigKeyName } from './config-keys.js';
+import { pathProblem } from './key-kinds.js';
+import type { PreSwitchCommand } from './pre-switch.js';
+import { fillCommand, fillTemplate, type TemplateValues } from './template.js';
+
+type Config = Readonly<Record<string, unknown>>;
+
+/** Default of `timeout` for one instance on a host, in seconds. */
+export const INSTANCE_TIMEOUT = 300;
+
+/**
+ * How an application behaves on a physical environment: what the sealed snapshot of a deployment
+ * fixes. Templates are not filled yet, because each host fills them with its own names.
+ */
+export interface PhysicalSettings {
+  readonly serviceName: string | undefined;
+  readonly deployPath: string;
+  readonly restartCommand: string;
+  readonly statusCommand: string;
+  readonly stopCommand: string | undefined;
+  readonly preSwitch: PreSwitchCommand | undefined;
+  readonly postSwitchCommand: string | undefined;
+  readonly drainCommand: string | undefined;
+  readonly undrainCommand: string | undefined;
+  readonly healthCheckUrl: string | undefined;
+  readonly healthCheckFrom: 'host' | 'deployer';
+  readonly healthCheckCommand: string | undefined;
+  readonly healthCheckTimeout: number;
+  readonly minHealthySeconds: number;
+  readonly deploymentStrategy: 'rolling-update' | 'canary' | 'blue-green';
+  /** As the domain's `batchSizes` reads it. */
+  readonly batchSize: string;
+  readonly bakeSeconds: number;
+  /** As the domain's `failureBudget` reads it. */
+  readonly maxFailures: string;
+  readonly approval: boolean;
+  readonly keepReleases: number;
+  readonly sharedPaths: readonly string[];
+  readonly transfer: 'push' | 'pull';
+  readonly autoRollback: boolean;
+  readonly timeoutSeconds: number;
+  readonly retryCount: number;
+  readonly servicePort: number | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/**
+ * What a task sees: the environment's config overlaid by the application's, `env` and `secrets`
+ * name by name, connection keys from the environment alone.
+ */
+export function overlayConfig(environment: Config, application: Config): Record<string, unknown> {
+  const overlaid: Record<string, unknown> = { ...environment };
+  for (const [name, value] of Object.entries(application)) {
+    if (configKey(name)?.connection || value === null) continue;
+    overlaid[name] = value;
+  }
+  for (const name of ['env', 'secrets'] as const) {
+    const merged = { ...readKey(name, environment), ...readKey(name, application) };
+    if (Object.keys(merged).length > 0) overlaid[name] = merged;
+  }
+  return overlaid;
+}
+
+/** Throws InvalidRequestError naming the key that is wrong or missing. */
+export function resolvePhysicalSettings(
+  environment: Config,
+  application: Config,
+): PhysicalSettings {
+  const config = overlayConfig(environment, application);
+  const get = <N extends ConfigKeyName>(name: N) => readKey(name, config);
+  const need = <N extends ConfigKeyName>(name: N) => {
+    const value = get(name);
+    if (value !== undefined) return value;
+    throw new InvalidRequestError(`config.${name} is required`, {
+      [`config.${name}`]: 'is required',
+    });
+  };
+  return {
+    serviceName: get('service_name'),
+    deployPath: need('deploy_path'),
+    restartCommand: need('restart_command'),
+    statusCommand: need('status_command'),
+    stopCommand: get('stop_command'),
+    preSwitch: get('pre_switch_command'),
+    postSwitchCommand: get('post_switch_command'),
+    drainCommand: get('drain_command'),
+    undrainCommand: get('undrain_command'),
+    healthCheckUrl: get('health_check_url'),
+    healthCheckFrom: need('health_check_from'),
+    healthCheckCommand: get('health_check_command'),
+    healthCheckTimeout: need('health_check_timeout'),
+    minHealthySeconds: need('min_healthy_seconds'),
+    deploymentStrategy: need('deployment_strategy'),
+    batchSize: need('batch_size'),
+    bakeSeconds: need('bake_seconds'),
+    maxFailures: need('max_failures'),
+    approval: need('approval'),
+    keepReleases: need('keep_releases'),
+    sharedPaths: need('shared_paths'),
+    transfer: need('transfer'),
+    autoRollback: need('auto_rollback'),
+    timeoutSeconds: get('timeout') ?? INSTANCE_TIMEOUT,
+    retryCount: need('retry_count'),
+    servicePort: get('port'),
+    env: need('env'),
+    secrets: need('secrets'),
+  };
+}
+
+/** The service's name on the hosts: `service_name` filled, else the application's name. */
+export function serviceNameOf(settings: PhysicalSettings, values: TemplateValues): string {
+  if (settings.serviceName === undefined) return values.application ?? '';
+  return fillTemplate(settings.serviceName, values, 'service_name');
+}
+
+/** `deploy_path` filled for one host. Throws InvalidRequestError where it leads elsewhere. */
+export function deployPathOf(settings: PhysicalSettings, values: TemplateValues): string {
+  const path = fillTemplate(settings.deployPath, values, 'deploy_path').replace(/\/+/g, '/');
+  const problem = pathProblem(path);
+  if (problem === undefined) return path.length > 1 ? path.replace(/\/$/, '') : path;
+  throw new InvalidRequestError(`deploy_path ${problem}: ${path}`, { deploy_path: problem });
+}
+
+/**
+ * The settings of one host, every template filled. `values` names the version, the environment, the
+ * application, the host and (where a key uses it) `release_path`.
+ */
+export function fillHostSettings(settings: PhysicalSettings, known: TemplateValues): HostSettings {
+  const serviceName = serviceNameOf(settings, known);
+  const values: TemplateValues = { ...known, service: serviceName };
+  const command = (key: string, template: string | undefined) =>
+    template === undefined ? undefined : fillCommand(template, values, key);
+  const env = Object.entries(settings.env).map(
+    ([name, value]) => [name, fillTemplate(value, values, `env.${name}`)] as const,
+  );
+  const url = settings.healthCheckUrl;
+  return {
+    serviceName,
+    deployPath: deployPathOf(settings, values),
+    restartCommand: fillCommand(settings.restartCommand, values, 'restart_command'),
+    statusCommand: fillCommand(settings.statusCommand, values, 'status_command'),
+    stopCommand: command('stop_command', settings.stopCommand),
+    preSwitchCommand: command('pre_switch_command', settings.preSwitch?.command),
+    preSwitchRunOnce: settings.preSwitch?.runOnce ?? false,
+    postSwitchCommand: command('post_switch_command', settings.postSwitchCommand),
+    drainCommand: command('drain_command', settings.drainCommand),
+    undrainCommand: command('undrain_command', settings.undrainCommand),
+    health: {
+      url: url === undefined ? undefined : fillTemplate(url, values, 'health_check_url'),
+      from: settings.healthCheckFrom,
+      command: command('health_check_command', settings.healthCheckCommand),
+      timeoutSeconds: settings.healthCheckTimeout,
+      minHealthySeconds: settings.minHealthySeconds,
+    },
+    environment: { ...Object.fromEntries(env), ...settings.secrets },
+    secretValues: Object.values(settings.secrets),
+    sharedPaths: settings.sharedPaths,
+    keepReleases: settings.keepReleases,
+    timeoutSeconds: settings.timeoutSeconds,
+  };
+}

@@ -1,0 +1,85 @@
+import { Type, type Static } from 'typebox';
+import {
+  Answer,
+  Closed,
+  Config,
+  PageOf,
+  Paging,
+  RequiredText,
+  Timestamp,
+  Words,
+} from '../schema-words.js';
+
+/** A cluster and namespace, or hosts over SSH. */
+export const EnvironmentType = Words(['kubernetes', 'physical']);
+export type EnvironmentType = Static<typeof EnvironmentType>;
+
+/** A place to deploy to. */
+export const Environment = Answer('Environment', {
+  id: Type.String(),
+  name: Type.String(),
+  type: EnvironmentType,
+  config: Config,
+  is_active: Type.Boolean(),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+});
+export type Environment = Static<typeof Environment>;
+
+export const CreateEnvironmentRequest = Closed(
+  {
+    name: RequiredText,
+    type: EnvironmentType,
+    config: Config,
+    is_active: Type.Optional(Type.Boolean({ default: true })),
+  },
+  'CreateEnvironmentRequest',
+);
+export type CreateEnvironmentRequest = Static<typeof CreateEnvironmentRequest>;
+
+/** Changes what is sent; `config` is replaced whole; `type` must be the one it has. */
+export const UpdateEnvironmentRequest = Closed(
+  {
+    name: Type.Optional(RequiredText),
+    type: Type.Optional(EnvironmentType),
+    config: Type.Optional(Config),
+    is_active: Type.Optional(Type.Boolean()),
+  },
+  'UpdateEnvironmentRequest',
+);
+export type UpdateEnvironmentRequest = Static<typeof UpdateEnvironmentRequest>;
+
+export const ListEnvironmentsRequest = Closed(
+  { type: Type.Optional(EnvironmentType), is_active: Type.Optional(Type.Boolean()), ...Paging },
+  'ListEnvironmentsRequest',
+);
+export type ListEnvironmentsRequest = Static<typeof ListEnvironmentsRequest>;
+
+export const EnvironmentListResponse = Answer('EnvironmentListResponse', {
+  environments: Type.Array(Environment),
+  ...PageOf,
+});
+export type EnvironmentListResponse = Static<typeof EnvironmentListResponse>;
+
+/** Approves the key a host shows now (from then on only that one is accepted). */
+export const ApproveHostKeyRequest = Closed(
+  {
+    host: RequiredText,
+    port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535 })),
+    fingerprint: Type.String({
+      pattern: '^SHA256:[A-Za-z0-9+/]{43}=?$',
+      description: 'as ssh-keygen -lf prints it',
+    }),
+  },
+  'ApproveHostKeyRequest',
+);
+export type ApproveHostKeyRequest = Static<typeof ApproveHostKeyRequest>;
+
+/** A pinned key of a host. */
+export const HostKey = Answer('HostKey', {
+  environment_id: Type.String(),
+  host: Type.String(),
+  port: Type.Integer(),
+  fingerprint: Type.String(),
+});
+export type HostKey = Static<typeof HostKey>;
