@@ -1,0 +1,65 @@
+import type { MessageKind } from '@floy/contracts';
+import type { Knex } from 'knex';
+
+/** A committed message, ready for its queue. */
+export interface OutgoingMessage {
+  id: string;
+  kind: MessageKind;
+  claims: number;
+}
+
+export interface Publisher {
+  /** Puts messages on their queues. May fail or lose them: the relay brings them back. */
+  publish(messages: OutgoingMessage[]): Promise<void>;
+}
+
+/** Something live has changed: `topic` says what kind of thing, `id` which one. */
+export interface Nudge {
+  topic: 'lease' | 'stream' | 'question';
+  id: string;
+}
+
+export const nudgeChannel = 'floy_nudges';
+
+export interface CommitEffects {
+  messages: OutgoingMessage[];
+  nudges: Nudge[];
+}
+
+/**
+ * What follows a commit: messages go to the queue, nudges to LISTEN. Neither is waited for by the
+ * transaction's caller and neither may fail it: both are hints, with the relay and a poll behind
+ * them. NOTIFY takes an instance-wide lock at commit, so nudges are coalesced into one statement.
+ */
+export function createAfterCommit(pool: Knex, publisher: Publisher | undefined) {
+  const running = new Set<Promise<unknown>>();
+  let nudges = new Map<string, Nudge>();
+
+  function track(effect: Promise<unknown>): void {
+    const settled = effect.catch(() => undefined).finally(() => running.delete(settled));
+    running.add(settled);
+  }
+
+  async function notify(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    const batch = [...nudges.values()];
+    nudges = new Map();
+    for (let start = 0; start < batch.length; start += 50) {
+      const payload = JSON.stringify(batch.slice(start, start + 50));
+      await pool.raw('SELECT pg_notify(?, ?)', [nudgeChannel, payload]);
+    }
+  }
+
+  return {
+    dispatch(effects: CommitEffects): void {
+      if (publisher && effects.messages.length > 0) track(publisher.publish(effects.messages));
+      if (effects.nudges.length === 0) return;
+      const first = nudges.size === 0;
+      for (const nudge of effects.nudges) nudges.set(`${nudge.topic} ${nudge.id}`, nudge);
+      if (first) track(notify());
+    },
+    async flushed(): Promise<void> {
+      while (running.size > 0) await Promise.all(running);
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import knex, { type Knex } from 'knex';
+import pg from 'pg';
+import { createAfterCommit, type Publisher } from './after-commit.js';
+import { runTransaction, type Transaction } from './transaction.js';
+
+export interface DatabaseOptions {
+  url: string;
+  /** Shown in `pg_stat_activity`. */
+  applicationName: string;
+  /** Hands freshly committed messages to the queue; without one the relay finds them. */
+  publisher?: Publisher;
+  /** Most connections at once; default 10. */
+  poolSize?: number;
+}
+
+export interface Database {
+  readonly knex: Knex;
+  readonly url: string;
+  /**
+   * Runs `work` in one transaction and, after its commit, publishes the messages and nudges it made.
+   * Deadlocks and serialization failures run `work` again, so it may have no effect but on `tx`.
+   * Never wait for I/O inside.
+   */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** Resolves when everything committed so far has been handed to the queue. */
+  flushed(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Session limits of every connection: nothing may hold a lock while it hangs. Milliseconds. */
+const sessionLimits = {
+  idle_in_transaction_session_timeout: 3000,
+  lock_timeout: 3000,
+  statement_timeout: 10_000,
+  tcp_keepalives_idle: 5,
+  tcp_keepalives_interval: 2,
+  tcp_keepalives_count: 3,
+};
+
+/** What `pg` needs to reach this database; used for the pool and for connections of their own. */
+export function connectionSettings(url: string, applicationName: string): pg.ClientConfig {
+  return {
+    connectionString: url,
+    application_name: applicationName,
+    connectionTimeoutMillis: 900,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5000,
+    options: Object.entries(sessionLimits)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
+    types: { getTypeParser },
+  };
+}
+
+/** bigint as number: counters and epochs (milliseconds and up) stay far below 2^53. */
+const getTypeParser = ((oid: number, format?: 'text' | 'binary') =>
+  oid === pg.types.builtins.INT8
+    ? Number
+    : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser;
+
+export function createDatabase(options: DatabaseOptions): Database {
+  const pool = knex({
+    client: 'pg',
+    connection: connectionSettings(options.url, options.applicationName) as Knex.PgConnectionConfig,
+    // An unreachable server fails requests at once instead of queueing them until the time is up.
+    pool: { min: 0, max: options.poolSize ?? 10, propagateCreateError: true, idleTimeoutMillis: 60_000 },
+    acquireConnectionTimeout: 5000,
+  });
+  const afterCommit = createAfterCommit(pool, options.publisher);
+  return {
+    knex: pool,
+    url: options.url,
+    transaction: (work) => runTransaction(pool, work, afterCommit.dispatch),
+    flushed: afterCommit.flushed,
+    async close() {
+      await afterCommit.flushed();
+      await pool.destroy();
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import type { Knex } from 'knex';
+import type { Transaction } from './transaction.js';
+
+/** How long a lease holds without renewal, and how often it is renewed. Milliseconds. */
+export const leaseMs = 10_000;
+export const leaseRenewalMs = 3000;
+
+export interface Lease {
+  subject: string;
+  epoch: number;
+}
+
+export type LeaseAttempt =
+  | { taken: true; lease: Lease }
+  /** Somebody else holds it; worth another look after this many milliseconds. */
+  | { taken: false; retryAfterMs: number };
+
+/**
+ * Takes the lease of a subject if it is free, or if it has run out and `mayTakeOver` holds: a
+ * process that itself was late or cut off for a while must not take its own trouble for the death
+ * of others. Taking always draws a new epoch; renewing never does.
+ */
+export async function takeLease(
+  tx: Transaction,
+  subject: string,
+  holder: string,
+  mayTakeOver: boolean,
+): Promise<LeaseAttempt> {
+  const taken = await tx.row<{ epoch: number }>(
+    `INSERT INTO leases AS l (subject, epoch, holder, expires_at)
+     VALUES (?, nextval('epochs'), ?, clock_timestamp() + interval '${leaseMs} milliseconds')
+     ON CONFLICT (subject) DO UPDATE
+       SET epoch = excluded.epoch, holder = excluded.holder, expires_at = excluded.expires_at
+       WHERE l.holder IS NULL OR (l.expires_at <= clock_timestamp() AND ?)
+     RETURNING epoch`,
+    [subject, holder, mayTakeOver],
+  );
+  if (taken) return { taken: true, lease: { subject, epoch: taken.epoch } };
+  const held = await tx.row<{ left: number }>(
+    `SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 * 1000 AS left FROM leases WHERE subject = ?`,
+    [subject],
+  );
+  return { taken: false, retryAfterMs: Math.max(held?.left ?? 0, mayTakeOver ? 20 : 500) };
+}
+
+/** Ends a lease whose work is done. False where it was not ours any more: write nothing then. */
+export async function endLease(tx: Transaction, lease: Lease): Promise<boolean> {
+  const changed = await tx.execute(
+    'UPDATE leases SET holder = NULL, expires_at = NULL WHERE subject = ? AND epoch = ? AND holder IS NOT NULL',
+    [lease.subject, lease.epoch],
+  );
+  return changed === 1;
+}
+
+/**
+ * Takes the right to act away from whoever holds it: a new epoch and no holder. The one exception
+ * to takeover after expiry, for cancels and deadlines.
+ */
+export async function revokeLeases(tx: Transaction, subjects: readonly string[]): Promise<void> {
+  const ordered = [...new Set(subjects)].sort();
+  if (ordered.length === 0) return;
+  await tx.execute(
+    `INSERT INTO leases (subject, epoch) SELECT s, nextval('epochs') FROM unnest(?::text[]) AS s ORDER BY s
+     ON CONFLICT (subject) DO UPDATE SET epoch = nextval('epochs'), holder = NULL, expires_at = NULL`,
+    [ordered],
+  );
+  for (const subject of ordered) tx.nudge({ topic: 'lease', id: subject });
+}
+
+/** Renews what this holder still has, late or not, and answers which of them that is. */
+export async function renewLeases(
+  query: (sql: string, values: unknown[]) => Promise<{ rows: Lease[] }>,
+  holder: string,
+  leases: readonly Lease[],
+): Promise<Lease[]> {
+  const { rows } = await query(
+    `UPDATE leases l SET expires_at = clock_timestamp() + interval '${leaseMs} milliseconds'
+     FROM unnest($1::text[], $2::bigint[]) AS mine(subject, epoch)
+     WHERE l.subject = mine.subject AND l.epoch = mine.epoch AND l.holder = $3
+     RETURNING l.subject, l.epoch`,
+    [leases.map(({ subject }) => subject), leases.map(({ epoch }) => epoch), holder],
+  );
+  return rows;
+}
+
+/** Whether a lease is still ours: the check in the statement that starts a step (law 6). */
+export async function holdsLease(knex: Knex, lease: Lease): Promise<boolean> {
+  const { rows } = await knex.raw<{ rows: unknown[] }>(
+    'SELECT 1 FROM leases WHERE subject = ? AND epoch = ? AND holder IS NOT NULL',
+    [lease.subject, lease.epoch],
+  );
+  return rows.length === 1;
+}

@@ -1,0 +1,83 @@
+import knex, { type Knex } from 'knex';
+import { transitions, type Machine } from '@floy/domain';
+import { connectionSettings } from './database.js';
+import { newId } from './ids.js';
+import * as core from './migrations/0001-core.js';
+
+const migrations: Record<string, { up(knex: Knex): Promise<void> }> = { '0001-core': core };
+
+/** Brings a database to this version's schema. Safe to run from several processes at once. */
+export async function migrate(url: string): Promise<void> {
+  const connection = { ...connectionSettings(url, 'floy-migrate'), options: '' };
+  const pool = knex({ client: 'pg', connection: connection as Knex.PgConnectionConfig, pool: { min: 0, max: 2 } });
+  try {
+    await withMigrationLock(pool, async () => {
+      await pool.migrate.latest({
+        migrationSource: {
+          getMigrations: async () => Object.keys(migrations),
+          getMigrationName: (name: string) => name,
+          getMigration: async (name: string) => {
+            const migration = migrations[name];
+            if (!migration) throw new Error(`unknown migration ${name}`);
+            return { up: migration.up, down: async () => undefined };
+          },
+        },
+        tableName: 'floy_migrations',
+      });
+      await pool.raw(transitionTriggers());
+      await pool.raw('INSERT INTO installation (id) VALUES (?) ON CONFLICT DO NOTHING', [newId('floy')]);
+      await pool.raw('SELECT raise_epoch()');
+    });
+  } finally {
+    await pool.destroy();
+  }
+}
+
+/**
+ * knex's own lock is a row that a killed migration leaves behind, and then nothing starts any more.
+ * An advisory lock ends with its connection.
+ */
+async function withMigrationLock(pool: Knex, work: () => Promise<void>): Promise<void> {
+  await pool.transaction(async (trx) => {
+    await trx.raw("SELECT pg_advisory_xact_lock(hashtext('floy migrations'))");
+    await trx.raw(
+      "DO $$ BEGIN IF to_regclass('floy_migrations_lock') IS NOT NULL THEN UPDATE floy_migrations_lock SET is_locked = 0; END IF; END $$",
+    );
+    await work();
+  });
+}
+
+const tables: Record<Machine, string> = {
+  deployment: 'deployments',
+  workflow: 'workflows',
+  task: 'tasks',
+  release: 'releases',
+  instance: 'release_instances',
+};
+
+/** The second wall of law 3: triggers made from the transition table refuse any other change. */
+function transitionTriggers(): string {
+  return (Object.keys(tables) as Machine[])
+    .map((machine) => {
+      const edges = Object.entries(transitions[machine]).flatMap(([from, tos]) =>
+        (tos as readonly string[]).map((to) => `'${from}>${to}'`),
+      );
+      const states = Object.keys(transitions[machine]).map((state) => `'${state}'`);
+      return `
+CREATE OR REPLACE FUNCTION check_${machine}_transition() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW.status NOT IN (${states.join(', ')}) THEN
+      RAISE EXCEPTION 'unknown ${machine} status %', NEW.status USING ERRCODE = 'check_violation';
+    END IF;
+  ELSIF NEW.status <> OLD.status AND OLD.status || '>' || NEW.status NOT IN (${edges.join(', ')}) THEN
+    RAISE EXCEPTION '${machine} % may not go from % to %', OLD.id, OLD.status, NEW.status
+      USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER check_transition BEFORE INSERT OR UPDATE OF status ON ${tables[machine]}
+  FOR EACH ROW EXECUTE FUNCTION check_${machine}_transition();`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,155 @@
+import type {
+  DeploymentStatus,
+  InstanceStatus,
+  Phase,
+  ReleaseStatus,
+  TaskStatus,
+  TaskType,
+  Verdict,
+  WorkflowStatus,
+} from '@floy/domain';
+
+/** Rows as Postgres answers them; the schema says what each column means. */
+export interface DeploymentRow {
+  id: string;
+  version_id: string;
+  environment_id: string;
+  kind: 'deploy' | 'rollback';
+  rollback_of: string | null;
+  automatic: boolean;
+  status: DeploymentStatus;
+  phase: Phase;
+  auto_rollback: boolean;
+  cancelled: boolean;
+  rollback_on_cancel: boolean;
+  paused_at: Date | null;
+  approved: boolean;
+  promoted: boolean;
+  aborted: boolean;
+  round: number;
+  snapshot: Buffer | null;
+  created_by: string;
+  error_message: string;
+  waiting_for: string;
+  queued_at: Date;
+  created_at: Date;
+  updated_at: Date;
+  started_at: Date | null;
+  completed_at: Date | null;
+  settled_at: Date | null;
+  deadline_at: Date | null;
+}
+
+export interface WorkflowRow {
+  id: string;
+  deployment_id: string;
+  status: WorkflowStatus;
+  created_at: Date;
+  updated_at: Date;
+}
+
+export interface TaskRow {
+  id: string;
+  deployment_id: string;
+  workflow_id: string;
+  application_id: string;
+  type: TaskType;
+  status: TaskStatus;
+  depends_on: string[];
+  undo_of: string | null;
+  round: number;
+  scheduled_at: Date | null;
+  not_run: boolean;
+  payload: string;
+  result: string;
+  plan: ReleasePlan | null;
+  position: number;
+  timeout_seconds: number;
+  created_at: Date;
+  updated_at: Date;
+  started_at: Date | null;
+  completed_at: Date | null;
+  deadline_at: Date | null;
+}
+
+/** What a deploy task needs to make its release; ids, names and numbers only, no secret. */
+export interface ReleasePlan {
+  service: string;
+  versionId: string;
+  environmentId: string;
+  batchSize: string;
+  bakeSeconds: number;
+  maxFailures: string;
+  approval: boolean;
+  timeoutSeconds: number;
+  retryCount: number;
+  instances: {
+    instanceId: string;
+    targetId: string;
+    /** What is put there, where it is not what this deployment built (rollback, undo). */
+    contentReleaseId: string | null;
+  }[];
+}
+
+export interface ReleaseRow {
+  id: string;
+  deployment_id: string;
+  task_id: string;
+  application_id: string;
+  environment_id: string;
+  version_id: string;
+  service: string;
+  status: ReleaseStatus;
+  undo: boolean;
+  round: number;
+  artifact_sha256: string | null;
+  batches: number[];
+  bake_seconds: number;
+  max_failures: number;
+  approval: boolean;
+  timeout_seconds: number;
+  retry_count: number;
+  bake_until: Date | null;
+  advanced_at: Date;
+  error_message: string;
+  created_at: Date;
+  updated_at: Date;
+  completed_at: Date | null;
+}
+
+export interface InstanceRow {
+  id: string;
+  release_id: string;
+  deployment_id: string;
+  target_id: string;
+  content_release_id: string;
+  instance_id: string;
+  batch: number;
+  position: number;
+  status: InstanceStatus;
+  step: string;
+  touched: boolean;
+  verdict: Verdict | null;
+  stopping: boolean;
+  observed: 'new' | 'other' | null;
+  from_release_id: string | null;
+  attempts: number;
+  error_message: string;
+  started_at: Date | null;
+  updated_at: Date;
+  completed_at: Date | null;
+  deadline_at: Date | null;
+}
+
+export interface TargetRow {
+  id: string;
+  host: string;
+  port: number;
+  deploy_path: string;
+  environment_id: string;
+  application_id: string;
+  instance_id: string;
+  current_release_id: string | null;
+  last_good_release_id: string | null;
+  observed_at: Date | null;
+}

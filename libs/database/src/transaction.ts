@@ -1,0 +1,149 @@
+import { subjectOf, type MessageKind, type MessagePayloads } from '@floy/contracts';
+import type { Knex } from 'knex';
+import type { CommitEffects, Nudge, OutgoingMessage } from './after-commit.js';
+import { newId } from './ids.js';
+
+export interface NewEvent {
+  /** Whose history: a deployment's id, or an environment's for what belongs to no deployment. */
+  stream: string;
+  /** What happened, in the past tense: `deployment.started`. */
+  type: string;
+  /** The id of what it happened to. */
+  subject: string;
+  /** Who caused it; empty for Floy itself. */
+  actor?: string;
+  data?: Record<string, unknown>;
+}
+
+export interface Transaction {
+  readonly knex: Knex.Transaction;
+  rows<T extends object>(sql: string, bindings?: readonly unknown[]): Promise<T[]>;
+  /** The only row, or undefined. */
+  row<T extends object>(sql: string, bindings?: readonly unknown[]): Promise<T | undefined>;
+  /** How many rows a statement changed. */
+  execute(sql: string, bindings?: readonly unknown[]): Promise<number>;
+  /** Adds a message: at once, or not before `at`. */
+  send<K extends MessageKind>(kind: K, payload: MessagePayloads[K], at?: Date): void;
+  /** Adds a line of history; written by the last statements before the commit. */
+  event(event: NewEvent): void;
+  nudge(nudge: Nudge): void;
+  /** Postgres' clock when the transaction began. */
+  now(): Promise<Date>;
+}
+
+/** How long a message that was published right after its commit is left alone by the relay. */
+const firstRelaySeconds = 2;
+const maxRuns = 8;
+
+export async function runTransaction<T>(
+  pool: Knex,
+  work: (tx: Transaction) => Promise<T>,
+  dispatch: (effects: CommitEffects) => void,
+): Promise<T> {
+  for (let run = 1; ; run += 1) {
+    const effects: CommitEffects = { messages: [], nudges: [] };
+    try {
+      const result = await pool.transaction(async (trx) => {
+        const { tx, finish } = createTransaction(trx, effects);
+        const value = await work(tx);
+        await finish();
+        return value;
+      });
+      dispatch(effects);
+      return result;
+    } catch (error) {
+      if (run >= maxRuns || !isConflict(error)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * 2 ** run));
+    }
+  }
+}
+
+function createTransaction(trx: Knex.Transaction, effects: CommitEffects) {
+  const outbox: { id: string; kind: MessageKind; subject: string; payload: string; at: Date | null }[] = [];
+  const history: NewEvent[] = [];
+  let startedAt: Date | undefined;
+
+  const run = (sql: string, bindings: readonly unknown[] = []) =>
+    trx.raw<{ rows: object[]; rowCount: number }>(sql, bindings as Knex.RawBinding[]);
+
+  const tx: Transaction = {
+    knex: trx,
+    rows: async <R extends object>(sql: string, bindings?: readonly unknown[]) =>
+      (await run(sql, bindings)).rows as R[],
+    row: async <R extends object>(sql: string, bindings?: readonly unknown[]) =>
+      (await run(sql, bindings)).rows[0] as R | undefined,
+    execute: async (sql, bindings) => (await run(sql, bindings)).rowCount,
+    send(kind, payload, at) {
+      const subject = subjectOf(kind, payload);
+      outbox.push({ id: newId('msg'), kind, subject, payload: JSON.stringify(payload), at: at ?? null });
+    },
+    event: (event) => void history.push(event),
+    nudge: (nudge) => void effects.nudges.push(nudge),
+    async now() {
+      startedAt ??= (await tx.row<{ now: Date }>('SELECT now()'))?.now ?? new Date(NaN);
+      return startedAt;
+    },
+  };
+
+  async function finish(): Promise<void> {
+    if (outbox.length > 0) {
+      await run(
+        `INSERT INTO messages (id, kind, subject, payload, publish_at)
+         SELECT id, kind, subject, payload::jsonb,
+                coalesce(at::timestamptz, clock_timestamp() + make_interval(secs => ${firstRelaySeconds}))
+         FROM unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[]) AS m(id, kind, subject, payload, at)`,
+        [
+          outbox.map(({ id }) => id),
+          outbox.map(({ kind }) => kind),
+          outbox.map(({ subject }) => subject),
+          outbox.map(({ payload }) => payload),
+          outbox.map(({ at }) => at?.toISOString() ?? null),
+        ],
+      );
+      const due = outbox.filter(({ at }) => at === null);
+      effects.messages.push(...due.map(({ id, kind }): OutgoingMessage => ({ id, kind, claims: 0 })));
+    }
+    await writeEvents();
+  }
+
+  /**
+   * Raising a stream's counter locks its row until the commit, so numbers commit in order and a
+   * reader that has seen 7 will never be handed 6. Streams are taken in id order, as last locks.
+   */
+  async function writeEvents(): Promise<void> {
+    const streams = [...new Set(history.map(({ stream }) => stream))].sort();
+    for (const stream of streams) {
+      const events = history.filter((event) => event.stream === stream);
+      await run(
+        `WITH raised AS (
+           INSERT INTO event_streams AS s (stream, seq) VALUES (?, ?)
+           ON CONFLICT (stream) DO UPDATE SET seq = s.seq + excluded.seq RETURNING seq
+         )
+         INSERT INTO events (stream, seq, id, type, subject, actor, data)
+         SELECT ?, raised.seq - ? + e.position, e.id, e.type, e.subject, e.actor, e.data::jsonb
+         FROM raised, unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[])
+           WITH ORDINALITY AS e(id, type, subject, actor, data, position)`,
+        [
+          stream,
+          events.length,
+          stream,
+          events.length,
+          events.map(() => newId('evt')),
+          events.map(({ type }) => type),
+          events.map(({ subject }) => subject),
+          events.map(({ actor }) => actor ?? ''),
+          events.map(({ data }) => JSON.stringify(data ?? {})),
+        ],
+      );
+      effects.nudges.push({ topic: 'stream', id: stream });
+    }
+  }
+
+  return { tx, finish };
+}
+
+/** Whether another run of the same transaction may succeed: deadlock or serialization failure. */
+function isConflict(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === '40P01' || code === '40001';
+}

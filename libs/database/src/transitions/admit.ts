@@ -1,0 +1,97 @@
+import type { DeploymentRow } from '../rows.js';
+import type { Transaction } from '../transaction.js';
+import { newId } from '../ids.js';
+import { endDeployment, settle } from './deployment-changes.js';
+import { setStatus } from './set-status.js';
+
+export type Admission =
+  | { admitted: true; deployment: DeploymentRow }
+  /** Behind whom it waits; empty where it is no longer pending. */
+  | { admitted: false; waitingFor: string };
+
+interface Queued {
+  id: string;
+  applications: string[];
+}
+
+/**
+ * Admits a pending deployment if it shares no application with an earlier one that has not settled,
+ * and takes its slots. Rollbacks stand before others; else the order of queueing holds.
+ *
+ * The environment's row is the lock under which the queue is looked at. A deployment that settles
+ * frees its slots without that lock, so a slot can only go away meanwhile, never appear.
+ */
+export async function admit(tx: Transaction, deploymentId: string): Promise<Admission> {
+  const wanted = await tx.row<DeploymentRow>('SELECT * FROM deployments WHERE id = ?', [deploymentId]);
+  if (!wanted || wanted.status !== 'pending') return { admitted: false, waitingFor: '' };
+  await tx.execute('SELECT 1 FROM environments WHERE id = ? FOR NO KEY UPDATE', [wanted.environment_id]);
+  const deployment = await tx.row<DeploymentRow>(
+    "SELECT * FROM deployments WHERE id = ? AND status = 'pending' FOR NO KEY UPDATE",
+    [deploymentId],
+  );
+  if (!deployment) return { admitted: false, waitingFor: '' };
+
+  const earlier = await tx.rows<Queued>(
+    `SELECT d.id, array_agg(a.application_id) AS applications
+     FROM deployments d JOIN deployment_applications a ON a.deployment_id = d.id
+     WHERE d.environment_id = ? AND d.settled_at IS NULL AND d.id <> ?
+       AND (d.phase <> 'queued' OR (d.kind <> 'rollback', d.queued_at, d.id) < (?, ?::timestamptz, ?))
+     GROUP BY d.id, d.queued_at ORDER BY d.queued_at`,
+    [deployment.environment_id, deployment.id, deployment.kind !== 'rollback', deployment.queued_at, deployment.id],
+  );
+  const own = await applicationsOf(tx, deployment.id);
+  const before = earlier.find(({ applications }) => applications.some((id) => own.includes(id)));
+  if (before) {
+    await tx.execute('UPDATE deployments SET waiting_for = ? WHERE id = ? AND waiting_for <> ?', [
+      before.id,
+      deployment.id,
+      before.id,
+    ]);
+    return { admitted: false, waitingFor: before.id };
+  }
+  await tx.knex('slots').insert(
+    own.map((application_id) => ({
+      application_id,
+      environment_id: deployment.environment_id,
+      deployment_id: deployment.id,
+    })),
+  );
+  return { admitted: true, deployment };
+}
+
+async function applicationsOf(tx: Transaction, deploymentId: string): Promise<string[]> {
+  const rows = await tx.rows<{ application_id: string }>(
+    'SELECT application_id FROM deployment_applications WHERE deployment_id = ? ORDER BY position',
+    [deploymentId],
+  );
+  return rows.map(({ application_id }) => application_id);
+}
+
+/** An admitted deployment begins, with the sealed snapshot of all it was asked to do. */
+export async function startDeployment(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  start: { snapshot: Buffer; autoRollback: boolean },
+): Promise<void> {
+  await setStatus(tx, 'deployment', deployment.id, 'running', {
+    phase: 'forward',
+    started_at: tx.knex.fn.now(),
+    snapshot: start.snapshot,
+    auto_rollback: start.autoRollback,
+    waiting_for: '',
+    deadline_at: null,
+  });
+  await tx
+    .knex('workflows')
+    .insert({ id: newId('wf'), deployment_id: deployment.id })
+    .onConflict('deployment_id')
+    .ignore();
+  tx.event({ stream: deployment.id, type: 'deployment.running', subject: deployment.id });
+  tx.send('start-workflow', { deployment_id: deployment.id });
+}
+
+/** Ends a deployment that cannot even begin, saying why. Its row has to be locked by the caller. */
+export async function refuseDeployment(tx: Transaction, deployment: DeploymentRow, message: string): Promise<void> {
+  await endDeployment(tx, deployment, { do: 'end-deployment', status: 'failed', message });
+  await settle(tx, deployment);
+}

@@ -1,0 +1,91 @@
+import { ConflictError, InvalidRequestError, NotFoundError } from '@floy/domain';
+import { newId } from '../ids.js';
+import type { DeploymentRow } from '../rows.js';
+import type { Transaction } from '../transaction.js';
+
+/** How long a deployment may stand in its environment's queue. Days. */
+const pendingDays = 8;
+
+export interface NewDeployment {
+  versionId: string;
+  applicationIds: readonly string[];
+  environmentId: string;
+  /** The owner of the token that asked, or the pusher. */
+  createdBy: string;
+  automatic?: boolean;
+  rollbackOf?: string;
+}
+
+interface ApplicationRow {
+  id: string;
+  name: string;
+  repository: string;
+  repository_key: string;
+}
+
+/**
+ * Stores a wish: pending, queued in its environment, with the message that gets it started.
+ *
+ * Throws NotFoundError for what does not exist, ConflictError for an inactive environment,
+ * InvalidRequestError for an application of another repository than the version's.
+ */
+export async function createDeployment(tx: Transaction, wish: NewDeployment): Promise<DeploymentRow> {
+  const version = await tx.row<{ repository: string; repository_key: string }>(
+    'SELECT repository, repository_key FROM versions WHERE id = ? FOR KEY SHARE',
+    [wish.versionId],
+  );
+  if (!version) throw notFound('version_id', 'version', wish.versionId);
+  const environment = await tx.row<{ name: string; is_active: boolean }>(
+    'SELECT name, is_active FROM environments WHERE id = ? FOR KEY SHARE',
+    [wish.environmentId],
+  );
+  if (!environment) throw notFound('environment_id', 'environment', wish.environmentId);
+  const applications = await tx.rows<ApplicationRow>(
+    'SELECT id, name, repository, repository_key FROM applications WHERE id = ANY(?) ORDER BY id FOR KEY SHARE',
+    [wish.applicationIds],
+  );
+  for (const [index, id] of wish.applicationIds.entries()) {
+    const application = applications.find((row) => row.id === id);
+    if (!application) throw notFound(`application_ids[${index}]`, 'application', id);
+    if (application.repository_key !== version.repository_key) {
+      throw new InvalidRequestError(`Application ${application.name} is of another repository than the version`, {
+        [`application_ids[${index}]`]: `${application.repository} is not ${version.repository}`,
+      });
+    }
+  }
+  if (!environment.is_active) throw new ConflictError(`Environment ${environment.name} is not active`);
+
+  const id = newId('dep');
+  const deadline = new Date((await tx.now()).getTime() + pendingDays * 86_400_000);
+  const [row] = await tx
+    .knex('deployments')
+    .insert({
+      id,
+      version_id: wish.versionId,
+      environment_id: wish.environmentId,
+      kind: wish.rollbackOf ? 'rollback' : 'deploy',
+      rollback_of: wish.rollbackOf ?? null,
+      automatic: wish.automatic ?? false,
+      created_by: wish.createdBy,
+      deadline_at: deadline,
+    })
+    .returning<DeploymentRow[]>('*');
+  if (!row) throw new Error('the deployment was not stored');
+  await tx.knex('deployment_applications').insert(
+    wish.applicationIds.map((application_id, position) => ({ deployment_id: id, application_id, position })),
+  );
+  tx.event({
+    stream: id,
+    type: 'deployment.created',
+    subject: id,
+    actor: wish.createdBy,
+    data: { version_id: wish.versionId, environment_id: wish.environmentId, application_ids: wish.applicationIds },
+  });
+  tx.send('start-deployment', { deployment_id: id });
+  tx.send('advance-deployment', { deployment_id: id }, deadline);
+  return row;
+}
+
+function notFound(field: string, what: string, id: string): NotFoundError {
+  return new NotFoundError(`There is no ${what} ${id}`, { [field]: `no ${what} has the id ${id}` });
+}

@@ -1,0 +1,132 @@
+import type { Change, DeploymentTree, Phase } from '@floy/domain';
+import { newId } from '../ids.js';
+import type { DeploymentRow, InstanceRow, ReleasePlan, TaskRow } from '../rows.js';
+import type { Transaction } from '../transaction.js';
+import { setStatus } from './set-status.js';
+
+/** How long a rollout may wait for a person (pause, approval). Days. */
+const waitForPersonDays = 7;
+
+type ChangeOf<D extends Change['do']> = Extract<Change, { do: D }>;
+
+export async function setPhase(tx: Transaction, deployment: DeploymentRow, phase: Phase): Promise<void> {
+  await tx.execute(
+    "UPDATE deployments SET phase = ?, waiting_for = '', deadline_at = NULL, updated_at = now() WHERE id = ?",
+    [phase, deployment.id],
+  );
+  if (phase === 'undoing') tx.event({ stream: deployment.id, type: 'deployment.undoing', subject: deployment.id });
+}
+
+export async function setWaiting(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  { waitingFor, bounded }: ChangeOf<'set-waiting'>,
+): Promise<void> {
+  const until = bounded ? new Date((await tx.now()).getTime() + waitForPersonDays * 86_400_000) : null;
+  await tx.execute('UPDATE deployments SET waiting_for = ?, deadline_at = ?, updated_at = now() WHERE id = ?', [
+    waitingFor,
+    until,
+    deployment.id,
+  ]);
+  if (until) tx.send('advance-deployment', { deployment_id: deployment.id }, until);
+  if (waitingFor) {
+    tx.event({ stream: deployment.id, type: 'deployment.waiting', subject: deployment.id, data: { for: waitingFor } });
+  }
+}
+
+const workflowEnds = { success: 'success', failed: 'failed', rolled_back: 'failed' } as const;
+
+/**
+ * The end. A success makes what was released the last good version of its targets, in the same
+ * transaction: from now on this is what an undo or a rollback returns to.
+ */
+export async function endDeployment(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  { status, message }: ChangeOf<'end-deployment'>,
+): Promise<void> {
+  const changed = await setStatus(tx, 'deployment', deployment.id, status, {
+    error_message: message,
+    waiting_for: '',
+    deadline_at: null,
+  });
+  if (!changed) return;
+  const workflow = await tx.row<{ id: string }>('SELECT id FROM workflows WHERE deployment_id = ?', [deployment.id]);
+  if (workflow) await setStatus(tx, 'workflow', workflow.id, workflowEnds[status]);
+  if (status === 'success') await rememberLastGood(tx, deployment);
+  if (status === 'success' && deployment.rollback_of) {
+    await setStatus(tx, 'deployment', deployment.rollback_of, 'rolled_back');
+    const by = { by: deployment.id };
+    tx.event({ stream: deployment.rollback_of, type: 'deployment.rolled_back', subject: deployment.rollback_of, data: by });
+  }
+  const data = status === 'success' ? {} : { code: 'DEPLOYMENT_FAILED', message };
+  tx.event({ stream: deployment.id, type: `deployment.${status}`, subject: deployment.id, data });
+}
+
+async function rememberLastGood(tx: Transaction, deployment: DeploymentRow): Promise<void> {
+  const live = `FROM release_instances i JOIN releases r ON r.id = i.release_id
+    WHERE i.deployment_id = ? AND r.round = ? AND NOT r.undo AND i.status = 'succeeded'`;
+  await tx.execute(
+    `INSERT INTO healthy_releases (target_id, release_id) SELECT i.target_id, i.content_release_id ${live}
+     ON CONFLICT (target_id, release_id) DO UPDATE SET healthy_at = clock_timestamp()`,
+    [deployment.id, deployment.round],
+  );
+  await tx.execute(
+    `UPDATE targets t SET last_good_release_id = live.content_release_id
+     FROM (SELECT i.target_id, i.content_release_id ${live} ORDER BY i.target_id) live WHERE t.id = live.target_id`,
+    [deployment.id, deployment.round],
+  );
+}
+
+/** Every target has a verdict: the slot is free and whoever waits behind it is woken. */
+export async function settle(tx: Transaction, deployment: DeploymentRow): Promise<void> {
+  await tx.execute("UPDATE deployments SET settled_at = clock_timestamp(), phase = 'done' WHERE id = ?", [deployment.id]);
+  await tx.execute('DELETE FROM slots WHERE deployment_id = ?', [deployment.id]);
+  tx.event({ stream: deployment.id, type: 'deployment.settled', subject: deployment.id });
+  tx.send('deployment-ended', { deployment_id: deployment.id });
+}
+
+/** Makes the deploy tasks that bring touched targets back to what was last good there. */
+export async function planUndo(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  tree: DeploymentTree,
+  { undoes }: ChangeOf<'plan-undo'>,
+): Promise<void> {
+  const ids = new Map(undoes.map(({ taskId }) => [taskId, newId('task')]));
+  let position = tree.tasks.length * deployment.round + 1;
+  for (const { taskId, after } of undoes) {
+    const forward = await tx.row<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId]);
+    const id = ids.get(taskId);
+    if (!forward?.plan || !id) throw new Error(`task ${taskId} cannot be undone: it has no plan`);
+    const instances = await tx.rows<InstanceRow>(
+      `SELECT i.* FROM release_instances i JOIN releases r ON r.id = i.release_id
+       WHERE r.task_id = ? AND r.round = ? AND i.touched AND i.from_release_id IS NOT NULL ORDER BY i.position`,
+      [taskId, deployment.round],
+    );
+    const plan: ReleasePlan = {
+      ...forward.plan,
+      bakeSeconds: 0,
+      approval: false,
+      instances: instances.map((instance) => ({
+        instanceId: instance.instance_id,
+        targetId: instance.target_id,
+        contentReleaseId: instance.from_release_id,
+      })),
+    };
+    await tx.knex('tasks').insert({
+      id,
+      deployment_id: deployment.id,
+      workflow_id: forward.workflow_id,
+      application_id: forward.application_id,
+      type: 'deploy',
+      depends_on: after.flatMap((task) => ids.get(task) ?? []),
+      undo_of: taskId,
+      round: deployment.round,
+      plan: JSON.stringify(plan),
+      payload: JSON.stringify({ undo_of: taskId, instances: instances.map(({ instance_id }) => instance_id) }),
+      position: position++,
+    });
+    tx.event({ stream: deployment.id, type: 'task.created', subject: id, data: { type: 'deploy', undo_of: taskId } });
+  }
+}

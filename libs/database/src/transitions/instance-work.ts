@@ -1,0 +1,125 @@
+import type { Database } from '../database.js';
+import { LeaseLostError } from '@floy/domain';
+import type { Lease } from '../leases.js';
+import type { InstanceRow } from '../rows.js';
+import type { Transaction } from '../transaction.js';
+import { advanceDeployment } from './advance.js';
+import { lockDeployment } from './load-tree.js';
+import { setStatus } from './set-status.js';
+
+export type InstanceWork = 'staging' | 'switching';
+
+/** What a deployer saw on the target when its work ended. */
+export interface Observation {
+  /** The directory that `current` points to, or null where there is none. */
+  currentDir: string | null;
+  observed: 'new' | 'other';
+}
+
+/**
+ * A deployer begins (or takes over) the work on an instance. False where there is nothing left to
+ * do: it has moved on, ended, or is being stopped.
+ */
+export async function beginInstance(
+  tx: Transaction,
+  ids: { deploymentId: string; instanceId: string },
+  work: InstanceWork,
+): Promise<boolean> {
+  const deployment = await lockDeployment(tx, ids.deploymentId);
+  if (!deployment) return false;
+  const instance = await tx.row<InstanceRow & { timeout_seconds: number }>(
+    `UPDATE release_instances i
+     SET started_at = coalesce(i.started_at, now()), attempts = attempts + 1, updated_at = now(),
+         deadline_at = CASE WHEN i.started_at IS NULL THEN now() + make_interval(secs => r.timeout_seconds) ELSE i.deadline_at END
+     FROM releases r
+     WHERE i.id = ? AND r.id = i.release_id AND i.status = ? AND NOT i.stopping
+     RETURNING i.*, r.timeout_seconds`,
+    [ids.instanceId, work],
+  );
+  if (!instance) return false;
+  if (instance.attempts === 1) {
+    const started = await setStatus(tx, 'release', instance.release_id, 'in_progress');
+    if (started) tx.event({ stream: deployment.id, type: 'release.in_progress', subject: instance.release_id });
+  }
+  if (instance.deadline_at) tx.send('advance-deployment', { deployment_id: deployment.id }, instance.deadline_at);
+  return true;
+}
+
+/**
+ * Records that a step is about to begin on the host, if the lease is still ours (law 6): what had
+ * not got this far when a cancel committed never begins. One statement, outside any transaction.
+ */
+export async function beginStep(
+  database: Database,
+  lease: Lease,
+  instanceId: string,
+  step: { name: string; touches: boolean },
+): Promise<void> {
+  const { rows } = await database.knex.raw<{ rows: unknown[] }>(
+    `UPDATE release_instances SET step = ?, touched = touched OR ?, updated_at = now()
+     WHERE id = ? AND NOT stopping
+       AND EXISTS (SELECT 1 FROM leases WHERE subject = ? AND epoch = ? AND holder IS NOT NULL FOR SHARE)
+     RETURNING 1`,
+    [step.name, step.touches, instanceId, lease.subject, lease.epoch],
+  );
+  if (rows.length !== 1) throw new LeaseLostError(`the right to act on ${lease.subject} is gone`);
+}
+
+/** The work on an instance has ended; the fold decides what follows. */
+export async function finishInstance(
+  tx: Transaction,
+  ids: { deploymentId: string; instanceId: string },
+  result: { status: 'staged' | 'succeeded' | 'failed'; message: string; observation: Observation | null },
+): Promise<void> {
+  const deployment = await lockDeployment(tx, ids.deploymentId);
+  if (!deployment) return;
+  const changed = await setStatus(tx, 'instance', ids.instanceId, result.status, {
+    error_message: result.message,
+    step: '',
+    deadline_at: null,
+    ...(result.observation ? { observed: result.observation.observed } : {}),
+  });
+  if (!changed) return;
+  const instance = await tx.row<InstanceRow>('SELECT * FROM release_instances WHERE id = ?', [ids.instanceId]);
+  if (!instance) return;
+  await tx.execute('UPDATE releases SET advanced_at = now(), updated_at = now() WHERE id = ?', [instance.release_id]);
+  await recordObservation(tx, instance, result.observation);
+  tx.event({
+    stream: deployment.id,
+    type: `instance.${result.status}`,
+    subject: ids.instanceId,
+    data: { instance_id: instance.instance_id, ...(result.message ? { message: result.message } : {}) },
+  });
+  await advanceDeployment(tx, deployment.id);
+}
+
+/** What ran on the target has been ended, or could not be: `observation` is null then. */
+export async function finishStop(
+  tx: Transaction,
+  ids: { deploymentId: string; instanceId: string },
+  observation: Observation | null,
+): Promise<void> {
+  const deployment = await lockDeployment(tx, ids.deploymentId);
+  if (!deployment) return;
+  const instance = await tx.row<InstanceRow>(
+    `UPDATE release_instances SET stopping = false, deadline_at = NULL, observed = ?, updated_at = now()
+     WHERE id = ? AND stopping RETURNING *`,
+    [observation?.observed ?? null, ids.instanceId],
+  );
+  if (!instance) return;
+  await recordObservation(tx, instance, observation);
+  const type = observation ? 'instance.stopped' : 'instance.stop_failed';
+  tx.event({ stream: deployment.id, type, subject: ids.instanceId, data: { instance_id: instance.instance_id } });
+  await advanceDeployment(tx, deployment.id);
+}
+
+/** Keeps what was seen on the target, so that Postgres and the host agree about what runs there. */
+async function recordObservation(tx: Transaction, instance: InstanceRow, seen: Observation | null): Promise<void> {
+  if (!seen) return;
+  // A release's directory is named `<version>-<release id>`; what is not ours is remembered as none.
+  const release = seen.currentDir === null ? null : (/rel_[0-9a-z]{26}$/.exec(seen.currentDir)?.[0] ?? null);
+  await tx.execute('UPDATE targets SET current_release_id = ?, observed_at = now() WHERE id = ?', [
+    release,
+    instance.target_id,
+  ]);
+}

@@ -1,0 +1,126 @@
+import { ConflictError, NotFoundError } from '@floy/domain';
+import { revokeLeases } from '../leases.js';
+import type { DeploymentRow, TaskRow } from '../rows.js';
+import type { Transaction } from '../transaction.js';
+import { lockDeployment } from './load-tree.js';
+import { setStatus } from './set-status.js';
+
+/** Retries one failed task, and with it what was not run or was undone because of it. */
+export async function retryTask(tx: Transaction, taskId: string, actor: string): Promise<TaskRow> {
+  const found = await tx.row<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId]);
+  if (!found) throw new NotFoundError(`There is no task ${taskId}`);
+  const deployment = await lockDeployment(tx, found.deployment_id);
+  const task = await tx.row<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId]);
+  if (!deployment || !task) throw new NotFoundError(`There is no task ${taskId}`);
+  if (task.undo_of !== null) throw new ConflictError(`Task ${taskId} is part of a rollback: there is no retry of it`);
+  if (task.status !== 'failed') throw new ConflictError(`Task ${taskId} has not failed: it is ${task.status}`);
+  if (task.not_run) {
+    const failed = await tx.row<{ id: string }>(
+      "SELECT id FROM tasks WHERE deployment_id = ? AND status = 'failed' AND NOT not_run AND undo_of IS NULL ORDER BY position LIMIT 1",
+      [deployment.id],
+    );
+    const instead = failed ? `: retry ${failed.id}, which failed` : '';
+    throw new ConflictError(`Task ${taskId} was never reached${instead}`, failed ? { retry: failed.id } : {});
+  }
+  await reopen(tx, deployment, [taskId], actor);
+  return (await tx.row<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId])) ?? task;
+}
+
+/** Retries every failed task of a workflow; answers its deployment. */
+export async function retryWorkflow(tx: Transaction, workflowId: string, actor: string): Promise<DeploymentRow> {
+  const workflow = await tx.row<{ deployment_id: string }>('SELECT deployment_id FROM workflows WHERE id = ?', [
+    workflowId,
+  ]);
+  const deployment = workflow && (await lockDeployment(tx, workflow.deployment_id));
+  if (!deployment) throw new NotFoundError(`There is no workflow ${workflowId}`);
+  const failed = await tx.rows<{ id: string }>(
+    "SELECT id FROM tasks WHERE deployment_id = ? AND status = 'failed' AND NOT not_run AND undo_of IS NULL",
+    [deployment.id],
+  );
+  if (failed.length === 0) throw new ConflictError(`Workflow ${workflowId} has no failed task`);
+  await reopen(
+    tx,
+    deployment,
+    failed.map(({ id }) => id),
+    actor,
+  );
+  return (await lockDeployment(tx, deployment.id)) ?? deployment;
+}
+
+/**
+ * Puts a settled deployment back into its environment's queue. A new round begins: releases and
+ * undo tasks of earlier ones are history, and new epochs keep their late workers out.
+ */
+async function reopen(tx: Transaction, deployment: DeploymentRow, failed: string[], actor: string): Promise<void> {
+  if (deployment.settled_at === null) {
+    throw new ConflictError(`Deployment ${deployment.id} is not settled yet: wait until every target has its verdict`);
+  }
+  await refuseWhereOvertaken(tx, deployment);
+  const round = deployment.round + 1;
+  const again = await tx.rows<TaskRow>(
+    `SELECT t.* FROM tasks t WHERE t.deployment_id = ? AND t.undo_of IS NULL
+       AND (t.id = ANY(?) OR t.not_run
+            OR EXISTS (SELECT 1 FROM tasks u WHERE u.undo_of = t.id AND u.round = ?))
+     ORDER BY t.position`,
+    [deployment.id, failed, deployment.round],
+  );
+  for (const task of again) {
+    await setStatus(tx, 'task', task.id, 'pending', {
+      result: '',
+      not_run: false,
+      scheduled_at: null,
+      started_at: null,
+      completed_at: null,
+      deadline_at: null,
+    });
+    tx.event({ stream: deployment.id, type: 'task.pending', subject: task.id, actor, data: { retry: true } });
+  }
+  await revokeLeases(tx, again.map(({ id }) => id));
+  await tx.execute(
+    `UPDATE release_instances SET verdict = NULL WHERE release_id IN (
+       SELECT id FROM releases WHERE deployment_id = ? AND round = ? AND NOT undo AND task_id <> ALL(?))`,
+    [deployment.id, deployment.round, again.map(({ id }) => id)],
+  );
+  await tx.execute(
+    'UPDATE releases SET round = ? WHERE deployment_id = ? AND round = ? AND NOT undo AND task_id <> ALL(?)',
+    [round, deployment.id, deployment.round, again.map(({ id }) => id)],
+  );
+  const workflow = await tx.row<{ id: string }>('SELECT id FROM workflows WHERE deployment_id = ?', [deployment.id]);
+  if (workflow) await setStatus(tx, 'workflow', workflow.id, 'pending');
+  await setStatus(tx, 'deployment', deployment.id, 'pending', {
+    phase: 'queued',
+    round,
+    cancelled: false,
+    rollback_on_cancel: true,
+    aborted: false,
+    approved: false,
+    promoted: false,
+    paused_at: null,
+    snapshot: null,
+    error_message: '',
+    waiting_for: '',
+    queued_at: tx.knex.fn.now(),
+    started_at: null,
+    completed_at: null,
+    settled_at: null,
+    deadline_at: tx.knex.raw("now() + interval '8 days'"),
+  });
+  tx.event({ stream: deployment.id, type: 'deployment.retried', subject: deployment.id, actor, data: { round } });
+  tx.send('start-deployment', { deployment_id: deployment.id });
+}
+
+async function refuseWhereOvertaken(tx: Transaction, deployment: DeploymentRow): Promise<void> {
+  const newer = await tx.row<{ id: string }>(
+    `SELECT d.id FROM deployments d
+     WHERE d.environment_id = ? AND d.id <> ? AND d.started_at > ?
+       AND EXISTS (SELECT 1 FROM release_instances n WHERE n.deployment_id = d.id AND n.touched AND n.target_id IN (
+         SELECT target_id FROM release_instances WHERE deployment_id = ?))
+     ORDER BY d.started_at DESC LIMIT 1`,
+    [deployment.environment_id, deployment.id, deployment.started_at, deployment.id],
+  );
+  if (newer) {
+    throw new ConflictError(`The newer deployment ${newer.id} has reached targets of ${deployment.id} since`, {
+      newer: newer.id,
+    });
+  }
+}

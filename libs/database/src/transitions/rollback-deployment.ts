@@ -1,0 +1,95 @@
+import { ConflictError, NotFoundError, isFinal } from '@floy/domain';
+import type { DeploymentRow } from '../rows.js';
+import type { Transaction } from '../transaction.js';
+import { createDeployment } from './create-deployment.js';
+import { refuseDeployment } from './admit.js';
+import { lockDeployment } from './load-tree.js';
+
+/**
+ * Makes the deployment that brings the applications of `id` back to an earlier version, reusing what
+ * was healthy on their targets. It stands first in the queue and supersedes pending deployments that
+ * share an application with it.
+ */
+export async function rollbackDeployment(
+  tx: Transaction,
+  id: string,
+  options: { targetVersionId: string; actor: string },
+): Promise<DeploymentRow> {
+  const deployment = await tx.row<DeploymentRow>('SELECT * FROM deployments WHERE id = ?', [id]);
+  if (!deployment) throw new NotFoundError(`There is no deployment ${id}`);
+  if (!isFinal('deployment', deployment.status)) {
+    throw new ConflictError(`Deployment ${id} is ${deployment.status}: cancel it first`);
+  }
+  const version = await tx.row('SELECT 1 FROM versions WHERE id = ?', [options.targetVersionId]);
+  if (!version) {
+    const details = { target_version_id: `no version has the id ${options.targetVersionId}` };
+    throw new NotFoundError(`There is no version ${options.targetVersionId}`, details);
+  }
+  const applications = await tx.rows<{ id: string; name: string }>(
+    `SELECT a.id, a.name FROM deployment_applications da JOIN applications a ON a.id = da.application_id
+     WHERE da.deployment_id = ? ORDER BY da.position`,
+    [id],
+  );
+  await refuseWhereNoLongerLive(tx, deployment, applications);
+  for (const application of applications) await requireHealthyRun(tx, deployment, application, options.targetVersionId);
+
+  const rollback = await createDeployment(tx, {
+    versionId: options.targetVersionId,
+    applicationIds: applications.map((application) => application.id),
+    environmentId: deployment.environment_id,
+    createdBy: options.actor,
+    rollbackOf: id,
+  });
+  await supersedePending(tx, rollback, applications.map((application) => application.id));
+  return rollback;
+}
+
+/** A rollback starts from what runs: where something newer is live, that is what to roll back. */
+async function refuseWhereNoLongerLive(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  applications: { id: string; name: string }[],
+): Promise<void> {
+  for (const application of applications) {
+    const newer = await tx.row<{ id: string }>(
+      `SELECT d.id FROM deployments d JOIN deployment_applications a ON a.deployment_id = d.id
+       WHERE d.environment_id = ? AND a.application_id = ? AND d.status = 'success' AND d.started_at > ?
+       ORDER BY d.started_at DESC LIMIT 1`,
+      [deployment.environment_id, application.id, deployment.started_at],
+    );
+    if (newer) {
+      throw new ConflictError(`Deployment ${deployment.id} is no longer live for application ${application.name}`, {
+        live: newer.id,
+      });
+    }
+  }
+}
+
+async function requireHealthyRun(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  application: { id: string; name: string },
+  versionId: string,
+): Promise<void> {
+  const healthy = await tx.row(
+    `SELECT 1 FROM healthy_releases h JOIN releases r ON r.id = h.release_id JOIN targets t ON t.id = h.target_id
+     WHERE t.environment_id = ? AND t.application_id = ? AND r.version_id = ? LIMIT 1`,
+    [deployment.environment_id, application.id, versionId],
+  );
+  if (healthy) return;
+  throw new ConflictError(`Version ${versionId} of application ${application.name} has never been healthy there`, {
+    application_id: application.id,
+  });
+}
+
+async function supersedePending(tx: Transaction, rollback: DeploymentRow, applicationIds: string[]): Promise<void> {
+  const pending = await tx.rows<{ id: string }>(
+    `SELECT DISTINCT d.id FROM deployments d JOIN deployment_applications a ON a.deployment_id = d.id
+     WHERE d.environment_id = ? AND d.status = 'pending' AND d.kind <> 'rollback' AND a.application_id = ANY(?) ORDER BY d.id`,
+    [rollback.environment_id, applicationIds],
+  );
+  for (const { id } of pending) {
+    const superseded = await lockDeployment(tx, id);
+    if (superseded?.status === 'pending') await refuseDeployment(tx, superseded, `Superseded by ${rollback.id}`);
+  }
+}

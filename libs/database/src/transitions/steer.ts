@@ -1,0 +1,37 @@
+import { ConflictError, NotFoundError } from '@floy/domain';
+import type { DeploymentRow } from '../rows.js';
+import type { Transaction } from '../transaction.js';
+import { advanceDeployment } from './advance.js';
+import { lockDeployment } from './load-tree.js';
+
+export type Steering = 'promote' | 'pause' | 'resume' | 'abort' | 'approve';
+
+const columns: Record<Steering, string> = {
+  /** Ends bakes and batches: everything that is left is switched now. */
+  promote: 'promoted = true, approved = true, paused_at = NULL',
+  /** Nothing new begins; what is in work ends its step. */
+  pause: 'paused_at = coalesce(paused_at, now())',
+  resume: 'paused_at = NULL',
+  /** Ends the rollout as failed: what was switched is undone, if the environment rolls back. */
+  abort: 'aborted = true, paused_at = NULL',
+  approve: 'approved = true',
+};
+
+/** Steers the rollout of a running deployment. Throws ConflictError where it is not on its way. */
+export async function steerDeployment(
+  tx: Transaction,
+  id: string,
+  steering: Steering,
+  actor: string,
+): Promise<DeploymentRow> {
+  const deployment = await lockDeployment(tx, id);
+  if (!deployment) throw new NotFoundError(`There is no deployment ${id}`);
+  if (deployment.status !== 'running' || deployment.phase !== 'forward') {
+    const now = deployment.status === 'running' ? 'being rolled back' : deployment.status;
+    throw new ConflictError(`Deployment ${id} is ${now}: there is nothing to ${steering}`);
+  }
+  await tx.execute(`UPDATE deployments SET ${columns[steering]}, updated_at = now() WHERE id = ?`, [id]);
+  tx.event({ stream: id, type: `deployment.${steering}`, subject: id, actor });
+  await advanceDeployment(tx, id);
+  return (await lockDeployment(tx, id)) ?? deployment;
+}

@@ -1,0 +1,256 @@
+import type { Change } from './change.js';
+import { foldRelease } from './fold-release.js';
+import { isFinal, type Verdict } from './states.js';
+import type { DeploymentTree, InstanceNode, Millis, ReleaseNode, TaskNode } from './tree.js';
+
+/**
+ * The next moves of a deployment from the state of its parts (design: plan and fold). Pure: the same
+ * tree and time give the same changes, so it does not matter which process folds, how often, or in
+ * which order the parts ended. The caller applies the changes, loads the tree again and folds until
+ * nothing follows.
+ */
+export function fold(tree: DeploymentTree, now: Millis): Change[] {
+  const { deployment } = tree;
+  if (deployment.phase === 'done') return [];
+  if (deployment.status === 'pending') return foldPending(tree, now);
+  if (tree.tasks.length === 0) {
+    // Cancelled before it was planned: nothing was touched. Else the plan is still to come.
+    return deployment.phase === 'stopping' ? [{ do: 'set-phase', phase: 'done' }, { do: 'settle' }] : [];
+  }
+
+  const stops = giveUpStops(tree, now);
+  if (stops.length > 0) return stops;
+  const releases = foldReleases(tree, now);
+  if (releases.length > 0) return releases;
+  const tasks = foldDeployTasks(tree);
+  if (tasks.length > 0) return tasks;
+
+  switch (deployment.phase) {
+    case 'forward': {
+      const changes = foldForward(tree, now);
+      return changes.length > 0 ? changes : foldWaiting(tree, now);
+    }
+    case 'stopping':
+      return foldStopping(tree);
+    case 'undoing':
+      return foldUndoing(tree);
+    case 'queued':
+      return [];
+  }
+}
+
+function foldPending({ deployment }: DeploymentTree, now: Millis): Change[] {
+  if (deployment.deadlineAt === null || now < deployment.deadlineAt) return [];
+  const behind = deployment.waitingFor || 'other deployments';
+  return [
+    { do: 'end-deployment', status: 'failed', message: `Waited too long behind ${behind}` },
+    { do: 'settle' },
+  ];
+}
+
+function foldReleases(tree: DeploymentTree, now: Millis): Change[] {
+  const { deployment } = tree;
+  return tree.releases.flatMap((release) => {
+    // A cancelled deployment starts nothing forward; its instances were ended by the cancel itself.
+    if (deployment.phase === 'stopping' && !release.undo) return [];
+    return foldRelease(release, deployment, now);
+  });
+}
+
+/** A target that cannot be stopped in its time is left as unknown: nothing waits for it. */
+function giveUpStops(tree: DeploymentTree, now: Millis): Change[] {
+  return tree.releases
+    .flatMap(({ instances }) => instances)
+    .filter(({ stopping, deadlineAt }) => stopping && deadlineAt !== null && deadlineAt <= now)
+    .map(({ id }) => ({ do: 'give-up-stop', instanceId: id }));
+}
+
+/** Says what a running deployment waits for, and ends waits for people after their time. */
+function foldWaiting(tree: DeploymentTree, now: Millis): Change[] {
+  const { deployment } = tree;
+  if (deployment.deadlineAt !== null && deployment.deadlineAt <= now) return [{ do: 'abort' }];
+  const { waitingFor, bounded } = waitingOf(tree);
+  return waitingFor === deployment.waitingFor ? [] : [{ do: 'set-waiting', waitingFor, bounded }];
+}
+
+function waitingOf(tree: DeploymentTree): { waitingFor: string; bounded: boolean } {
+  if (tree.deployment.pausedAt !== null) return { waitingFor: 'Paused', bounded: true };
+  for (const release of tree.releases) {
+    if (isFinal('release', release.status)) continue;
+    const open = release.instances.filter(({ status }) => !isFinal('instance', status));
+    if (open.length === 0 || open.some(({ status }) => status !== 'staged')) continue;
+    if (release.approval && !tree.deployment.approved) return { waitingFor: 'Approval', bounded: true };
+    if (release.bakeUntil !== null) {
+      return { waitingFor: `Baking until ${new Date(release.bakeUntil).toISOString()}`, bounded: false };
+    }
+  }
+  return { waitingFor: '', bounded: false };
+}
+
+/** A deploy task ends as its release does. */
+function foldDeployTasks(tree: DeploymentTree): Change[] {
+  return tree.tasks.flatMap((task): Change[] => {
+    if (task.type !== 'deploy' || isFinal('task', task.status)) return [];
+    const release = releaseOf(tree, task);
+    if (!release || !isFinal('release', release.status)) return [];
+    const status = release.status === 'completed' ? 'success' : 'failed';
+    return [{ do: 'end-task', taskId: task.id, status, message: release.errorMessage, notRun: false }];
+  });
+}
+
+function foldForward(tree: DeploymentTree, now: Millis): Change[] {
+  const forward = tree.tasks.filter((task) => task.undoOf === null);
+  const late = forward.filter((task) => isLate(task, now));
+  if (late.length > 0) return late.map(endLateTask);
+
+  const open = forward.filter((task) => !isFinal('task', task.status));
+  const failed = forward.filter((task) => task.status === 'failed');
+  if (failed.length === 0 && !tree.deployment.aborted) {
+    if (open.length === 0) return succeed(tree);
+    if (tree.deployment.pausedAt !== null) return [];
+    return open
+      .filter((task) => !task.scheduled && task.dependsOn.every((id) => hasSucceeded(forward, id)))
+      .map(({ id }) => ({ do: 'schedule-task', taskId: id }));
+  }
+  if (open.some((task) => task.scheduled)) return [];
+  const unreached = open.map(notReached);
+  return [...unreached, ...beginUndo(tree, failureOf(tree))];
+}
+
+/** After a cancel: every target in work is stopped first, then the touched ones are returned. */
+function foldStopping(tree: DeploymentTree): Change[] {
+  if (tree.releases.some(({ instances }) => instances.some(({ stopping }) => stopping))) return [];
+  if (tree.deployment.rollbackOnCancel) return beginUndo(tree, '');
+  return [...verdicts(tree, new Map()), { do: 'set-phase', phase: 'done' }, { do: 'settle' }];
+}
+
+function foldUndoing(tree: DeploymentTree): Change[] {
+  const undo = tree.tasks.filter((task) => task.undoOf !== null);
+  const open = undo.filter((task) => !isFinal('task', task.status));
+  if (open.length > 0) {
+    return open
+      .filter((task) => !task.scheduled && task.dependsOn.every((id) => isOver(undo, id)))
+      .map(({ id }) => ({ do: 'schedule-task', taskId: id }));
+  }
+  const undone = new Map(
+    undo.flatMap((task) => releaseOf(tree, task)?.instances ?? []).map((instance) => [instance.targetId, instance]),
+  );
+  if ([...undone.values()].some(({ stopping }) => stopping)) return [];
+  return [...verdicts(tree, undone), ...endAfterUndo(tree, undone)];
+}
+
+function succeed(tree: DeploymentTree): Change[] {
+  return [
+    ...verdicts(tree, new Map()),
+    { do: 'end-deployment', status: 'success', message: '' },
+    { do: 'set-phase', phase: 'done' },
+    { do: 'settle' },
+  ];
+}
+
+/** The undo in reverse order of `requires`, or the end where nothing can or should be returned. */
+function beginUndo(tree: DeploymentTree, message: string): Change[] {
+  if (forwardInstances(tree).some(({ stopping }) => stopping)) return [];
+  const { deployment } = tree;
+  const touchedTasks = tree.tasks.filter(
+    (task) => task.undoOf === null && releaseOf(tree, task)?.instances.some(canBeReturned),
+  );
+  const wanted = deployment.cancelled ? deployment.rollbackOnCancel : deployment.autoRollback;
+  if (wanted && touchedTasks.length > 0) {
+    const ids = new Set(touchedTasks.map(({ id }) => id));
+    const undoes = touchedTasks.map((task) => ({
+      taskId: task.id,
+      after: touchedTasks.filter((other) => other.dependsOn.includes(task.id) && ids.has(other.id)).map(({ id }) => id),
+    }));
+    return [
+      { do: 'set-phase', phase: 'undoing' },
+      { do: 'plan-undo', undoes },
+    ];
+  }
+  return [...verdicts(tree, new Map()), ...endFailed(tree, message)];
+}
+
+function endAfterUndo(tree: DeploymentTree, undone: ReadonlyMap<string, InstanceNode>): Change[] {
+  const touched = forwardInstances(tree).filter(({ touched }) => touched);
+  const allReturned = touched.every(({ targetId }) => undone.get(targetId)?.status === 'succeeded');
+  const message = failureOf(tree);
+  if (!allReturned) return endFailed(tree, `${message}; the rollback did not succeed on every instance`);
+  if (tree.deployment.status !== 'running') return endFailed(tree, message);
+  return [
+    { do: 'end-deployment', status: 'rolled_back', message },
+    { do: 'set-phase', phase: 'done' },
+    { do: 'settle' },
+  ];
+}
+
+/** A cancelled deployment is final already; only its targets had to be settled. */
+function endFailed(tree: DeploymentTree, message: string): Change[] {
+  const end: Change[] =
+    tree.deployment.status === 'running' ? [{ do: 'end-deployment', status: 'failed', message }] : [];
+  return [...end, { do: 'set-phase', phase: 'done' }, { do: 'settle' }];
+}
+
+function verdicts(tree: DeploymentTree, undone: ReadonlyMap<string, InstanceNode>): Change[] {
+  return forwardInstances(tree)
+    .filter(({ verdict }) => verdict === null)
+    .map((instance) => ({
+      do: 'set-verdict',
+      instanceId: instance.id,
+      verdict: verdictOf(instance, undone.get(instance.targetId)),
+    }));
+}
+
+function verdictOf(instance: InstanceNode, undo: InstanceNode | undefined): Verdict {
+  if (!instance.touched) return 'untouched';
+  if (undo) return undo.status === 'succeeded' ? 'reverted' : 'unknown';
+  if (instance.status === 'succeeded' || instance.observed === 'new') return 'new';
+  return instance.observed === 'other' ? 'untouched' : 'unknown';
+}
+
+function failureOf(tree: DeploymentTree): string {
+  if (tree.deployment.aborted) return 'The rollout was aborted';
+  const failed = tree.tasks.find((task) => task.undoOf === null && task.status === 'failed' && task.scheduled);
+  if (!failed) return 'The deployment failed';
+  const why = releaseOf(tree, failed)?.errorMessage;
+  return why ? `The ${failed.type} task ${failed.id} failed: ${why}` : `The ${failed.type} task ${failed.id} failed`;
+}
+
+function endLateTask(task: TaskNode): Change {
+  const what = task.status === 'pending' ? 'No worker took the task in time: is one running?' : 'The task timed out';
+  return { do: 'end-task', taskId: task.id, status: 'failed', message: what, notRun: false };
+}
+
+function notReached(task: TaskNode): Change {
+  const message = 'Not run: the deployment ended before this task';
+  return { do: 'end-task', taskId: task.id, status: 'failed', message, notRun: true };
+}
+
+function isLate(task: TaskNode, now: Millis): boolean {
+  return (
+    task.type !== 'deploy' &&
+    task.scheduled &&
+    !isFinal('task', task.status) &&
+    task.deadlineAt !== null &&
+    task.deadlineAt <= now
+  );
+}
+
+function canBeReturned(instance: InstanceNode): boolean {
+  return instance.touched && instance.hasLastGood;
+}
+
+function forwardInstances(tree: DeploymentTree): InstanceNode[] {
+  return tree.releases.filter(({ undo }) => !undo).flatMap(({ instances }) => instances);
+}
+
+function releaseOf(tree: DeploymentTree, task: TaskNode): ReleaseNode | undefined {
+  return tree.releases.find(({ taskId }) => taskId === task.id);
+}
+
+function hasSucceeded(tasks: TaskNode[], id: string): boolean {
+  return tasks.some((task) => task.id === id && task.status === 'success');
+}
+
+function isOver(tasks: TaskNode[], id: string): boolean {
+  return tasks.every((task) => task.id !== id || isFinal('task', task.status));
+}

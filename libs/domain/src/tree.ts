@@ -1,0 +1,89 @@
+import type {
+  DeploymentStatus,
+  InstanceStatus,
+  Phase,
+  ReleaseStatus,
+  TaskStatus,
+  TaskType,
+  Verdict,
+  WorkflowStatus,
+} from './states.js';
+
+/** Milliseconds since the epoch, by Postgres' clock. */
+export type Millis = number;
+
+/** A deployment and everything below its lock, as the fold sees it. */
+export interface DeploymentTree {
+  deployment: DeploymentNode;
+  workflow: { id: string; status: WorkflowStatus } | null;
+  tasks: TaskNode[];
+  /** The newest release of every deploy task that has one. */
+  releases: ReleaseNode[];
+}
+
+export interface DeploymentNode {
+  id: string;
+  status: DeploymentStatus;
+  phase: Phase;
+  autoRollback: boolean;
+  cancelled: boolean;
+  rollbackOnCancel: boolean;
+  pausedAt: Millis | null;
+  approved: boolean;
+  promoted: boolean;
+  aborted: boolean;
+  deadlineAt: Millis | null;
+  waitingFor: string;
+}
+
+export interface TaskNode {
+  id: string;
+  type: TaskType;
+  applicationId: string;
+  status: TaskStatus;
+  dependsOn: string[];
+  /** The deploy task that this one undoes. */
+  undoOf: string | null;
+  /** Handed to a runner or turned into a release. */
+  scheduled: boolean;
+  deadlineAt: Millis | null;
+}
+
+export interface ReleaseNode {
+  id: string;
+  taskId: string;
+  status: ReleaseStatus;
+  undo: boolean;
+  /** Sizes of the batches, in order; their sum is the number of instances. */
+  batches: number[];
+  bakeSeconds: number;
+  maxFailures: number;
+  approval: boolean;
+  timeoutSeconds: number;
+  bakeUntil: Millis | null;
+  /** When an instance last moved on. */
+  advancedAt: Millis;
+  errorMessage: string;
+  instances: InstanceNode[];
+}
+
+export interface InstanceNode {
+  id: string;
+  targetId: string;
+  batch: number;
+  status: InstanceStatus;
+  /** Its target may have been switched by this release. */
+  touched: boolean;
+  verdict: Verdict | null;
+  /** Its running step is being ended on the host. */
+  stopping: boolean;
+  /** What could be returned to, when this release began here. */
+  hasLastGood: boolean;
+  errorMessage: string;
+  /** What `current` was seen pointing to after the work ended: this release, another one, or not seen. */
+  observed: 'new' | 'other' | null;
+  /** A deployer has begun the work. */
+  started: boolean;
+  /** Until then the running step, or the stopping of it, has to be over. */
+  deadlineAt: Millis | null;
+}
