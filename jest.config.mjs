@@ -12,6 +12,10 @@ const base = {
     ],
   },
   modulePathIgnorePatterns: ['/dist/'],
+  globalSetup: '<rootDir>/libs/testing/jest/global-setup.mjs',
+  globalTeardown: '<rootDir>/libs/testing/jest/global-teardown.mjs',
+  // Real servers take longer to start than a pure function to run.
+  testTimeout: 30_000,
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
 };
 const faults = process.env['FLOY_TEST_FAULTS'] === '1';

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
-import { access, constants } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { findPrograms } from './find-program.js';
 
 const run = promisify(execFile);
 
@@ -12,8 +11,6 @@ export interface RedisBinary {
 }
 
 const NAMES = ['redis-server', 'valkey-server'];
-// Administrators' folders are often missing from an ordinary user's PATH.
-const MORE_FOLDERS = ['/usr/local/bin', '/usr/bin', '/usr/sbin', '/opt/homebrew/bin'];
 const OLDEST = [6, 2] as const;
 
 /**
@@ -23,25 +20,16 @@ const OLDEST = [6, 2] as const;
  * @param searchPath folders as in the variable PATH
  */
 export async function findRedis(searchPath: string): Promise<RedisBinary | undefined> {
-  const folders = new Set([...searchPath.split(delimiter).filter(Boolean), ...MORE_FOLDERS]);
-  for (const name of NAMES) {
-    for (const folder of folders) {
-      const path = join(folder, name);
-      const version = await versionOf(path);
-      if (version !== undefined && isRecent(version)) return { path, version };
-    }
+  for (const path of NAMES.flatMap((name) => findPrograms(name, searchPath))) {
+    const version = await versionOf(path);
+    if (version !== undefined && isRecent(version)) return { path, version };
   }
   return undefined;
 }
 
 async function versionOf(path: string): Promise<string | undefined> {
-  try {
-    await access(path, constants.X_OK);
-    const { stdout } = await run(path, ['--version'], { env: {}, timeout: 5000 });
-    return /v=(\d+\.\d+\.\d+)/.exec(stdout)?.[1];
-  } catch {
-    return undefined;
-  }
+  const answer = await run(path, ['--version'], { env: {}, timeout: 5000 }).catch(() => undefined);
+  return /v=(\d+\.\d+\.\d+)/.exec(answer?.stdout ?? '')?.[1];
 }
 
 function isRecent(version: string): boolean {

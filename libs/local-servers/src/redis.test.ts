@@ -35,7 +35,9 @@ describe('finding a Redis', () => {
   it('never evicts, appends to a file and asks for a password', async () => {
     expect(await server.command('CONFIG', 'GET', 'maxmemory-policy')).toContain('noeviction');
     expect(await server.command('CONFIG', 'GET', 'appendonly')).toContain('yes');
-    await expect(redisCommands(server.port, [['PING']])).rejects.toThrow('NOAUTH');
+    await expect(
+      redisCommands({ host: '127.0.0.1', port: server.port }, [['PING']]),
+    ).rejects.toThrow('NOAUTH');
   });
 
   it('is adopted by a later start on the same folder', async () => {

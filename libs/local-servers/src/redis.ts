@@ -52,7 +52,7 @@ export async function startRedis({ folder: path, binary }: StartRedis): Promise<
   const portFile = join(folder, 'port');
 
   const ask = (port: number, ...words: string[]): Promise<RedisReply> =>
-    redisCommands(port, [['AUTH', password], words]);
+    redisCommands({ host: '127.0.0.1', port }, [['AUTH', password], words]);
 
   async function answers(port: number): Promise<true | undefined> {
     // While it loads its file it answers PING with an error.
