@@ -1,0 +1,108 @@
+import type { ErrorCode, ErrorResponse } from '@floy/contracts';
+import {
+  ConflictError,
+  CouldNotTellError,
+  FloyError,
+  ForbiddenError,
+  InvalidRequestError,
+  LeaseLostError,
+  NotFoundError,
+  UnauthorizedError,
+  UnavailableError,
+  VerdictError,
+} from '@floy/domain';
+
+/** An error that only HTTP knows: 405, 413, 415, 429. */
+export class HttpError extends FloyError {
+  constructor(
+    readonly status: number,
+    readonly code: ErrorCode,
+    message: string,
+    /** Sent beside the envelope, such as `Allow`. */
+    readonly headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+  }
+}
+
+/** The one table from errors to HTTP. What stands nowhere in it is a 500. */
+const table = [
+  { error: InvalidRequestError, status: 400, code: 'INVALID_REQUEST' },
+  { error: UnauthorizedError, status: 401, code: 'UNAUTHORIZED' },
+  { error: ForbiddenError, status: 403, code: 'FORBIDDEN' },
+  { error: NotFoundError, status: 404, code: 'RESOURCE_NOT_FOUND' },
+  { error: ConflictError, status: 409, code: 'RESOURCE_CONFLICT' },
+  { error: LeaseLostError, status: 409, code: 'RESOURCE_CONFLICT' },
+  { error: VerdictError, status: 409, code: 'RESOURCE_CONFLICT' },
+  { error: UnavailableError, status: 503, code: 'SERVICE_UNAVAILABLE' },
+  { error: CouldNotTellError, status: 503, code: 'SERVICE_UNAVAILABLE' },
+] as const;
+
+/** An answer to a request that failed. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: ErrorResponse;
+}
+
+/** What the sender is told of anything thrown. Nothing unexpected is told: that is in the log. */
+export function errorAnswer(error: unknown, requestId: string): ErrorAnswer {
+  const { status, code, message, details, headers } = described(error);
+  const body = { error: { code, message, details: { ...details }, request_id: requestId } };
+  return { status, headers, body };
+}
+
+function described(error: unknown) {
+  if (error instanceof HttpError) {
+    const { status, code, message, details, headers } = error;
+    return { status, code, message, details, headers };
+  }
+  if (error instanceof FloyError) {
+    const row = table.find((each) => error instanceof each.error);
+    if (row !== undefined) {
+      const { message, details } = error;
+      return { status: row.status, code: row.code, message, details, headers: retry(row.status) };
+    }
+  }
+  if (isDatabaseUnreachable(error)) {
+    const message = 'The database cannot be reached right now';
+    const code: ErrorCode = 'SERVICE_UNAVAILABLE';
+    return { status: 503, code, message, details: {}, headers: retry(503) };
+  }
+  const code: ErrorCode = 'INTERNAL_ERROR';
+  return { status: 500, code, message: 'Internal error', details: {}, headers: {} };
+}
+
+function retry(status: number): Record<string, string> {
+  if (status === 401) return { 'WWW-Authenticate': 'Bearer' };
+  return status === 503 ? { 'Retry-After': '1' } : {};
+}
+
+const socketCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+]);
+// Connection classes of SQLSTATE, shutdown and start-up of the server, too many connections,
+// read-only (a standby), and the time limits of a session.
+const serverStates = /^(08...|57P0[1-5]|53[0-9]..|25006|25P03|55P03|57014)$/;
+const driverMessages =
+  /Connection terminated|timeout exceeded when trying to connect|Timeout acquiring a connection|Client has encountered a connection error|Query read timeout/;
+
+/**
+ * Whether Postgres could not be reached or answered that it cannot serve now. Recognised by shape,
+ * because the driver, its pool and the socket below each throw classes of their own.
+ */
+export function isDatabaseUnreachable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (error instanceof AggregateError) return error.errors.some(isDatabaseUnreachable);
+  const { code } = error as { code?: unknown };
+  const known = typeof code === 'string' && (serverStates.test(code) || socketCodes.has(code));
+  return known || driverMessages.test(error.message);
+}
