@@ -15,7 +15,7 @@ async function client(): Promise<{ socket: Socket; heard: () => string }> {
   let text = '';
   socket.on('data', (chunk) => (text += chunk.toString()));
   socket.on('error', () => undefined);
-  await once(socket, 'connect');
+  await once(socket, 'connect').catch(() => undefined);
   return { socket, heard: () => text };
 }
 
