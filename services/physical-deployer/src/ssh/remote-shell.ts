@@ -1,0 +1,213 @@
+import { CouldNotTellError, messageOf } from '@floy/domain';
+import { randomBytes } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type { ClientChannel } from 'ssh2';
+import { createMarkedOutput } from './marked-output.js';
+import { createTailBuffer } from './tail-buffer.js';
+
+/** Bytes for a script that asks for them by calling `floy_ask` and then reads exactly that many. */
+export interface ScriptInput {
+  readonly size: number;
+  open(): Readable;
+}
+
+export interface RunOptions {
+  /** Ends the wait (not what runs on the host), with the signal's reason as the error. */
+  readonly signal?: AbortSignal;
+  /** After this the outcome counts as unknown. */
+  readonly timeoutMs?: number;
+  readonly input?: ScriptInput;
+  onOutput?(chunk: Buffer): void;
+  /** Called for `floy_mark WORD REST` in the script, in its place among the output. */
+  onMark?(word: string, rest: string): void;
+}
+
+/** What a script left; the texts are the last 64 KiB of each stream. */
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** One `/bin/sh` on the host that carries out one script after another. */
+export interface RemoteShell {
+  readonly state: 'idle' | 'busy' | 'closed';
+  run(script: string, options?: RunOptions): Promise<RunResult>;
+  close(): void;
+}
+
+/** How long output may still arrive after the shell itself has ended. */
+const LAST_OUTPUT_MS = 1000;
+
+/**
+ * The script goes through standard input, so nothing of it is in an argument list. It is wrapped
+ * in braces: a shell has to read up to the closing one before it does anything, so that a shell
+ * that reads ahead has read all there is when the script asks for input. It runs in a subshell,
+ * without standard input unless it asks for some. The end is the script's own `done` line on both
+ * streams rather than the channel's `exit` or `close`: the line comes after all output, does not
+ * wait for daemons that hold the streams, and lets the next script use the same shell, which saves
+ * the login shell's start files (40 to 400 ms on real hosts) for every step. Without that line the
+ * outcome is unknown.
+ */
+function wrap(script: string, nonce: string, withInput: boolean): string {
+  return [
+    '{',
+    `floy_mark() { printf '\\036%s %s\\n' '${nonce}' "$*"; }`,
+    'floy_ask() { floy_mark send; }',
+    'floy_mark start; floy_mark start >&2',
+    '(',
+    script,
+    withInput ? ')' : ') </dev/null',
+    'floy_code=$?',
+    'floy_mark done "$floy_code"; floy_mark done "$floy_code" >&2',
+    '}',
+    '',
+  ].join('\n');
+}
+
+/** A channel that runs `/bin/sh` becomes a shell for scripts. */
+export function createRemoteShell(channel: ClientChannel, onChange: () => void): RemoteShell {
+  let state: RemoteShell['state'] = 'idle';
+  let broken: ((reason: Error) => void) | undefined;
+  let feeds: { out(chunk: Buffer): void; err(chunk: Buffer): void } | undefined;
+  // What the login shell says before the first script, which explains why there is none.
+  const greeting = createTailBuffer(1024);
+
+  const close = (reason: Error): void => {
+    if (state === 'closed') return;
+    state = 'closed';
+    channel.close();
+    broken?.(reason);
+    onChange();
+  };
+  const ended = (how: string): void => {
+    const said = greeting.text().trim();
+    const text = `The remote shell ended before the command: ${how}${said && `, saying: ${said}`}`;
+    close(new CouldNotTellError(text));
+  };
+  channel.on('data', (chunk: Buffer) => feeds?.out(chunk));
+  channel.stderr.on('data', (chunk: Buffer) => feeds?.err(chunk));
+  channel.on('exit', (code: number | null, signal?: string) => {
+    const how = code === null ? `killed by ${signal ?? 'a signal'}` : `exit code ${code}`;
+    setTimeout(() => ended(how), LAST_OUTPUT_MS).unref();
+  });
+  channel.on('close', () => ended('the channel closed'));
+  channel.on('error', (error: Error) => ended(messageOf(error)));
+
+  const run = (script: string, options: RunOptions = {}): Promise<RunResult> =>
+    new Promise((resolve, reject) => {
+      const nonce = randomBytes(16).toString('hex');
+      const stdout = createTailBuffer();
+      const stderr = createTailBuffer();
+      const { signal, input } = options;
+      let waiting = 2;
+      let source: Readable | undefined;
+      state = 'busy';
+
+      const settle = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', aborted);
+        source?.destroy();
+        broken = undefined;
+        feeds = undefined;
+      };
+      broken = (reason) => {
+        settle();
+        reject(reason);
+      };
+      const aborted = (): void => close(asError(signal?.reason));
+      const timer =
+        options.timeoutMs === undefined
+          ? undefined
+          : setTimeout(
+              () => close(new CouldNotTellError(`No answer for ${options.timeoutMs} ms`)),
+              options.timeoutMs,
+            );
+      const done = (code: number): void => {
+        waiting -= 1;
+        if (waiting > 0) return;
+        settle();
+        state = 'idle';
+        resolve({ code, stdout: stdout.text(), stderr: stderr.text() });
+        onChange();
+      };
+      const send = (): void => {
+        if (input === undefined || source !== undefined) return;
+        source = input.open();
+        sendExactly(source, input.size, channel, (problem) =>
+          close(new CouldNotTellError(`The upload broke: ${problem}`)),
+        );
+      };
+      // What comes before `start` is the greeting of the login shell.
+      let begun = false;
+      let begunErrors = false;
+      feeds = {
+        out: createMarkedOutput(nonce, {
+          onData(data) {
+            if (!begun) return greeting.push(data);
+            stdout.push(data);
+            options.onOutput?.(data);
+          },
+          onMark(word, rest) {
+            if (word === 'start') begun = true;
+            else if (word === 'done') done(Number(rest));
+            else if (word === 'send') send();
+            else {
+              // Output before a mark belongs to what was before it.
+              if (word === 'output') stdout.clear();
+              options.onMark?.(word, rest);
+            }
+          },
+        }),
+        err: createMarkedOutput(nonce, {
+          onData(data) {
+            if (begunErrors) stderr.push(data);
+            else greeting.push(data);
+          },
+          onMark(word, rest) {
+            if (word === 'start') begunErrors = true;
+            if (word === 'done') done(Number(rest));
+          },
+        }),
+      };
+      if (signal?.aborted) return aborted();
+      signal?.addEventListener('abort', aborted);
+      channel.write(wrap(script, nonce, input !== undefined));
+    });
+
+  return {
+    get state() {
+      return state;
+    },
+    run,
+    close: () => close(new CouldNotTellError('The connection was closed')),
+  };
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new CouldNotTellError(String(reason ?? 'aborted'));
+}
+
+/** Writes the source with backpressure; a source that is not exactly that long is a problem. */
+function sendExactly(
+  source: Readable,
+  size: number,
+  channel: ClientChannel,
+  onProblem: (problem: string) => void,
+): void {
+  let sent = 0;
+  source.on('data', (chunk: Buffer) => {
+    sent += chunk.length;
+    if (sent > size) {
+      source.destroy();
+      onProblem(`more than the ${size} bytes that were announced`);
+    } else if (!channel.write(chunk)) {
+      source.pause();
+      channel.once('drain', () => source.resume());
+    }
+  });
+  source.once('error', (error) => onProblem(messageOf(error)));
+  source.once('end', () => {
+    if (sent < size) onProblem(`${sent} of ${size} bytes were there`);
+  });
+}

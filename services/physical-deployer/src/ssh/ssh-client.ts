@@ -1,0 +1,152 @@
+import { CouldNotTellError, type HostConnection, messageOf } from '@floy/domain';
+import type { Duplex } from 'node:stream';
+import type { ClientChannel } from 'ssh2';
+import { connectHost, type VerifyHostKey } from './connect.js';
+import {
+  createRemoteShell,
+  type RemoteShell,
+  type RunOptions,
+  type RunResult,
+} from './remote-shell.js';
+
+/** A connection to one host. */
+export interface SshClient {
+  readonly fingerprint: string;
+  readonly closed: boolean;
+  /**
+   * Carries out a POSIX shell script.
+   *
+   * @throws CouldNotTellError when its end was not seen
+   */
+  run(script: string, options?: RunOptions): Promise<RunResult>;
+  /** A stream to where the host itself can connect. */
+  dial(host: string, port: number): Promise<Duplex>;
+  close(): void;
+}
+
+/** How long a script waits for a session where the host allows no further one. */
+const SESSION_WAIT_MS = 5000;
+
+/** Connects to a host, after its key was verified. See `connectHost` for the errors. */
+export async function connectSsh(
+  connection: HostConnection,
+  verifyHostKey: VerifyHostKey,
+  signal?: AbortSignal,
+): Promise<SshClient> {
+  const { client, fingerprint } = await connectHost(connection, verifyHostKey, signal);
+  const where = `${connection.user}@${connection.host}:${connection.port}`;
+  const shells = new Set<RemoteShell>();
+  const taken = new Set<RemoteShell>();
+  // Sessions that the host has to count: open, being opened or not fully closed.
+  let channels = 0;
+  const waiting: (() => void)[] = [];
+  let closedBecause: string | undefined;
+
+  const changed = (): void => {
+    for (const shell of shells) if (shell.state === 'closed') shells.delete(shell);
+    for (const next of waiting.splice(0)) next();
+  };
+  const ended = (reason: string): void => {
+    if (closedBecause !== undefined) return;
+    closedBecause = `The connection to ${where} broke: ${reason}`;
+    for (const shell of shells) shell.close();
+    changed();
+  };
+  client.on('error', (error: Error) => ended(error.message));
+  client.on('close', () => ended('closed'));
+
+  const openChannel = (): Promise<ClientChannel> =>
+    new Promise((resolve, reject) => {
+      client.exec('exec /bin/sh', (error, channel) => {
+        if (error) reject(error);
+        else resolve(channel);
+      });
+    });
+
+  const takeIdle = (): RemoteShell | undefined => {
+    for (const shell of shells) {
+      if (shell.state !== 'idle' || taken.has(shell)) continue;
+      taken.add(shell);
+      return shell;
+    }
+    return undefined;
+  };
+  const open = async (): Promise<void> => {
+    channels += 1;
+    try {
+      const channel = await openChannel();
+      channel.once('close', () => {
+        channels -= 1;
+        changed();
+      });
+      shells.add(createRemoteShell(channel, changed));
+    } catch (error) {
+      channels -= 1;
+      throw error;
+    }
+  };
+
+  /**
+   * A host may allow one session per connection (`MaxSessions 1`): where no further one can be
+   * opened, the script waits for one that is in use or not quite closed yet.
+   */
+  const shellFor = async (signal: AbortSignal | undefined): Promise<RemoteShell> => {
+    const deadline = performance.now() + SESSION_WAIT_MS;
+    for (;;) {
+      signal?.throwIfAborted();
+      if (closedBecause !== undefined) throw new CouldNotTellError(closedBecause);
+      const before = takeIdle();
+      if (before !== undefined) return before;
+      const problem = await open().then(() => undefined, messageOf);
+      const after = takeIdle();
+      if (after !== undefined) return after;
+      if (problem !== undefined && (channels === 0 || performance.now() > deadline)) {
+        throw new CouldNotTellError(closedBecause ?? `${where} opened no session: ${problem}`);
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, SESSION_WAIT_MS);
+        const wake = (): void => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', wake);
+          resolve();
+        };
+        waiting.push(wake);
+        signal?.addEventListener('abort', wake);
+      });
+    }
+  };
+
+  return {
+    fingerprint,
+    get closed() {
+      return closedBecause !== undefined;
+    },
+    async run(script, options = {}) {
+      const shell = await shellFor(options.signal);
+      try {
+        return await shell.run(script, options);
+      } catch (error) {
+        // The connection's own reason says more than that of one of its channels.
+        if (closedBecause !== undefined && error instanceof CouldNotTellError) {
+          throw new CouldNotTellError(closedBecause, {}, { cause: error });
+        }
+        throw error;
+      } finally {
+        taken.delete(shell);
+        changed();
+      }
+    },
+    dial: (host, port) =>
+      new Promise((resolve, reject) => {
+        if (closedBecause !== undefined) return reject(new CouldNotTellError(closedBecause));
+        client.forwardOut('127.0.0.1', 0, host, port, (error, channel) => {
+          if (error) reject(error);
+          else resolve(channel);
+        });
+      }),
+    close() {
+      ended('closed by Floy');
+      client.end();
+    },
+  };
+}
