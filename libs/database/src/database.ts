@@ -63,7 +63,12 @@ export function createDatabase(options: DatabaseOptions): Database {
     client: 'pg',
     connection: connectionSettings(options.url, options.applicationName) as Knex.PgConnectionConfig,
     // An unreachable server fails requests at once instead of queueing them until the time is up.
-    pool: { min: 0, max: options.poolSize ?? 10, propagateCreateError: true, idleTimeoutMillis: 60_000 },
+    pool: {
+      min: 0,
+      max: options.poolSize ?? 10,
+      propagateCreateError: true,
+      idleTimeoutMillis: 60_000,
+    },
     acquireConnectionTimeout: 5000,
   });
   const afterCommit = createAfterCommit(pool, options.publisher);

@@ -9,7 +9,11 @@ const migrations: Record<string, { up(knex: Knex): Promise<void> }> = { '0001-co
 /** Brings a database to this version's schema. Safe to run from several processes at once. */
 export async function migrate(url: string): Promise<void> {
   const connection = { ...connectionSettings(url, 'floy-migrate'), options: '' };
-  const pool = knex({ client: 'pg', connection: connection as Knex.PgConnectionConfig, pool: { min: 0, max: 2 } });
+  const pool = knex({
+    client: 'pg',
+    connection: connection as Knex.PgConnectionConfig,
+    pool: { min: 0, max: 2 },
+  });
   try {
     await withMigrationLock(pool, async () => {
       await pool.migrate.latest({
@@ -25,7 +29,9 @@ export async function migrate(url: string): Promise<void> {
         tableName: 'floy_migrations',
       });
       await pool.raw(transitionTriggers());
-      await pool.raw('INSERT INTO installation (id) VALUES (?) ON CONFLICT DO NOTHING', [newId('floy')]);
+      await pool.raw('INSERT INTO installation (id) VALUES (?) ON CONFLICT DO NOTHING', [
+        newId('floy'),
+      ]);
       await pool.raw('SELECT raise_epoch()');
     });
   } finally {

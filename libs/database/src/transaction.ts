@@ -59,7 +59,13 @@ export async function runTransaction<T>(
 }
 
 function createTransaction(trx: Knex.Transaction, effects: CommitEffects) {
-  const outbox: { id: string; kind: MessageKind; subject: string; payload: string; at: Date | null }[] = [];
+  const outbox: {
+    id: string;
+    kind: MessageKind;
+    subject: string;
+    payload: string;
+    at: Date | null;
+  }[] = [];
   const history: NewEvent[] = [];
   let startedAt: Date | undefined;
 
@@ -75,7 +81,13 @@ function createTransaction(trx: Knex.Transaction, effects: CommitEffects) {
     execute: async (sql, bindings) => (await run(sql, bindings)).rowCount,
     send(kind, payload, at) {
       const subject = subjectOf(kind, payload);
-      outbox.push({ id: newId('msg'), kind, subject, payload: JSON.stringify(payload), at: at ?? null });
+      outbox.push({
+        id: newId('msg'),
+        kind,
+        subject,
+        payload: JSON.stringify(payload),
+        at: at ?? null,
+      });
     },
     event: (event) => void history.push(event),
     nudge: (nudge) => void effects.nudges.push(nudge),
@@ -101,7 +113,9 @@ function createTransaction(trx: Knex.Transaction, effects: CommitEffects) {
         ],
       );
       const due = outbox.filter(({ at }) => at === null);
-      effects.messages.push(...due.map(({ id, kind }): OutgoingMessage => ({ id, kind, claims: 0 })));
+      effects.messages.push(
+        ...due.map(({ id, kind }): OutgoingMessage => ({ id, kind, claims: 0 })),
+      );
     }
     await writeEvents();
   }

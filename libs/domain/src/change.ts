@@ -12,23 +12,43 @@ import type { Millis } from './tree.js';
 export type Change =
   /** Hand a build or test task to a runner, or make the release of a deploy task. */
   | { do: 'schedule-task'; taskId: string }
-  | { do: 'end-task'; taskId: string; status: TaskStatus & ('success' | 'failed'); message: string; notRun: boolean }
+  | {
+      do: 'end-task';
+      taskId: string;
+      status: TaskStatus & ('success' | 'failed');
+      message: string;
+      notRun: boolean;
+    }
   /** Move instances on and hand them to a deployer. */
   | { do: 'stage'; releaseId: string; instanceIds: string[] }
   | { do: 'switch'; releaseId: string; batch: number; instanceIds: string[] }
   | { do: 'bake'; releaseId: string; until: Millis }
-  | { do: 'end-instance'; instanceId: string; status: InstanceStatus & ('failed' | 'cancelled'); message: string }
+  | {
+      do: 'end-instance';
+      instanceId: string;
+      status: InstanceStatus & ('failed' | 'cancelled');
+      message: string;
+    }
   /** Take the right to act away from whoever has it and end what still runs on the target. */
   | { do: 'stop-instance'; instanceId: string }
   /** The stop did not come back in time: what runs on the target is unknown. */
   | { do: 'give-up-stop'; instanceId: string }
   | { do: 'set-verdict'; instanceId: string; verdict: Verdict }
-  | { do: 'end-release'; releaseId: string; status: ReleaseStatus & ('completed' | 'failed' | 'cancelled'); message: string }
+  | {
+      do: 'end-release';
+      releaseId: string;
+      status: ReleaseStatus & ('completed' | 'failed' | 'cancelled');
+      message: string;
+    }
   | { do: 'set-phase'; phase: Phase }
   /** Make the deploy tasks that undo what these did, in this order. */
   | { do: 'plan-undo'; undoes: { taskId: string; after: string[] }[] }
   /** What a running deployment waits for, shown to people; `bounded` waits end after seven days. */
   | { do: 'set-waiting'; waitingFor: string; bounded: boolean }
   | { do: 'abort' }
-  | { do: 'end-deployment'; status: DeploymentStatus & ('success' | 'failed' | 'rolled_back'); message: string }
+  | {
+      do: 'end-deployment';
+      status: DeploymentStatus & ('success' | 'failed' | 'rolled_back');
+      message: string;
+    }
   | { do: 'settle' };

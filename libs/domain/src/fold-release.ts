@@ -12,7 +12,11 @@ const progressGraceMs = 60_000;
  * Order: everything is staged while the old version serves, then batch after batch is switched. An
  * undo has the same shape, without bakes, approval and failure budget: it tries every target.
  */
-export function foldRelease(release: ReleaseNode, deployment: DeploymentNode, now: Millis): Change[] {
+export function foldRelease(
+  release: ReleaseNode,
+  deployment: DeploymentNode,
+  now: Millis,
+): Change[] {
   if (isFinal('release', release.status)) return [];
   const late = expireInstances(release, now);
   if (late.length > 0) return late;
@@ -28,7 +32,12 @@ export function foldRelease(release: ReleaseNode, deployment: DeploymentNode, no
     const why = deployment.aborted
       ? 'The rollout was aborted'
       : 'Not reached: the release had failed on other instances before';
-    return open.map(({ id }) => ({ do: 'end-instance', instanceId: id, status: 'cancelled', message: why }));
+    return open.map(({ id }) => ({
+      do: 'end-instance',
+      instanceId: id,
+      status: 'cancelled',
+      message: why,
+    }));
   }
   if (deployment.pausedAt !== null) return [];
 
@@ -68,7 +77,11 @@ function endRelease(release: ReleaseNode, failed: InstanceNode[]): Change {
   }
   const first = failed.find(({ errorMessage }) => errorMessage !== '');
   const count = `${failed.length} of ${release.instances.length} instances failed`;
-  const message = first ? `${count}: ${first.errorMessage}` : failed.length > 0 ? count : 'The rollout was aborted';
+  const message = first
+    ? `${count}: ${first.errorMessage}`
+    : failed.length > 0
+      ? count
+      : 'The rollout was aborted';
   return { do: 'end-release', releaseId: release.id, status: 'failed', message };
 }
 
@@ -77,7 +90,10 @@ function expireInstances(release: ReleaseNode, now: Millis): Change[] {
   const stalled = now >= release.advancedAt + release.timeoutSeconds * 1000 + progressGraceMs;
   return release.instances
     .filter(({ status }) => status === 'staging' || status === 'switching')
-    .filter(({ deadlineAt, started }) => (deadlineAt !== null && deadlineAt <= now) || (started && stalled))
+    .filter(
+      ({ deadlineAt, started }) =>
+        (deadlineAt !== null && deadlineAt <= now) || (started && stalled),
+    )
     .flatMap((instance): Change[] => {
       const message = instance.started
         ? `Timed out after ${release.timeoutSeconds} s`

@@ -15,7 +15,9 @@ export function fold(tree: DeploymentTree, now: Millis): Change[] {
   if (deployment.status === 'pending') return foldPending(tree, now);
   if (tree.tasks.length === 0) {
     // Cancelled before it was planned: nothing was touched. Else the plan is still to come.
-    return deployment.phase === 'stopping' ? [{ do: 'set-phase', phase: 'done' }, { do: 'settle' }] : [];
+    return deployment.phase === 'stopping'
+      ? [{ do: 'set-phase', phase: 'done' }, { do: 'settle' }]
+      : [];
   }
 
   const stops = giveUpStops(tree, now);
@@ -79,9 +81,13 @@ function waitingOf(tree: DeploymentTree): { waitingFor: string; bounded: boolean
     if (isFinal('release', release.status)) continue;
     const open = release.instances.filter(({ status }) => !isFinal('instance', status));
     if (open.length === 0 || open.some(({ status }) => status !== 'staged')) continue;
-    if (release.approval && !tree.deployment.approved) return { waitingFor: 'Approval', bounded: true };
+    if (release.approval && !tree.deployment.approved)
+      return { waitingFor: 'Approval', bounded: true };
     if (release.bakeUntil !== null) {
-      return { waitingFor: `Baking until ${new Date(release.bakeUntil).toISOString()}`, bounded: false };
+      return {
+        waitingFor: `Baking until ${new Date(release.bakeUntil).toISOString()}`,
+        bounded: false,
+      };
     }
   }
   return { waitingFor: '', bounded: false };
@@ -94,7 +100,9 @@ function foldDeployTasks(tree: DeploymentTree): Change[] {
     const release = releaseOf(tree, task);
     if (!release || !isFinal('release', release.status)) return [];
     const status = release.status === 'completed' ? 'success' : 'failed';
-    return [{ do: 'end-task', taskId: task.id, status, message: release.errorMessage, notRun: false }];
+    return [
+      { do: 'end-task', taskId: task.id, status, message: release.errorMessage, notRun: false },
+    ];
   });
 }
 
@@ -133,7 +141,9 @@ function foldUndoing(tree: DeploymentTree): Change[] {
       .map(({ id }) => ({ do: 'schedule-task', taskId: id }));
   }
   const undone = new Map(
-    undo.flatMap((task) => releaseOf(tree, task)?.instances ?? []).map((instance) => [instance.targetId, instance]),
+    undo
+      .flatMap((task) => releaseOf(tree, task)?.instances ?? [])
+      .map((instance) => [instance.targetId, instance]),
   );
   if ([...undone.values()].some(({ stopping }) => stopping)) return [];
   return [...verdicts(tree, undone), ...endAfterUndo(tree, undone)];
@@ -160,7 +170,9 @@ function beginUndo(tree: DeploymentTree, message: string): Change[] {
     const ids = new Set(touchedTasks.map(({ id }) => id));
     const undoes = touchedTasks.map((task) => ({
       taskId: task.id,
-      after: touchedTasks.filter((other) => other.dependsOn.includes(task.id) && ids.has(other.id)).map(({ id }) => id),
+      after: touchedTasks
+        .filter((other) => other.dependsOn.includes(task.id) && ids.has(other.id))
+        .map(({ id }) => id),
     }));
     return [
       { do: 'set-phase', phase: 'undoing' },
@@ -174,7 +186,8 @@ function endAfterUndo(tree: DeploymentTree, undone: ReadonlyMap<string, Instance
   const touched = forwardInstances(tree).filter(({ touched }) => touched);
   const allReturned = touched.every(({ targetId }) => undone.get(targetId)?.status === 'succeeded');
   const message = failureOf(tree);
-  if (!allReturned) return endFailed(tree, `${message}; the rollback did not succeed on every instance`);
+  if (!allReturned)
+    return endFailed(tree, `${message}; the rollback did not succeed on every instance`);
   if (tree.deployment.status !== 'running') return endFailed(tree, message);
   return [
     { do: 'end-deployment', status: 'rolled_back', message },
@@ -186,7 +199,9 @@ function endAfterUndo(tree: DeploymentTree, undone: ReadonlyMap<string, Instance
 /** A cancelled deployment is final already; only its targets had to be settled. */
 function endFailed(tree: DeploymentTree, message: string): Change[] {
   const end: Change[] =
-    tree.deployment.status === 'running' ? [{ do: 'end-deployment', status: 'failed', message }] : [];
+    tree.deployment.status === 'running'
+      ? [{ do: 'end-deployment', status: 'failed', message }]
+      : [];
   return [...end, { do: 'set-phase', phase: 'done' }, { do: 'settle' }];
 }
 
@@ -209,14 +224,21 @@ function verdictOf(instance: InstanceNode, undo: InstanceNode | undefined): Verd
 
 function failureOf(tree: DeploymentTree): string {
   if (tree.deployment.aborted) return 'The rollout was aborted';
-  const failed = tree.tasks.find((task) => task.undoOf === null && task.status === 'failed' && task.scheduled);
+  const failed = tree.tasks.find(
+    (task) => task.undoOf === null && task.status === 'failed' && task.scheduled,
+  );
   if (!failed) return 'The deployment failed';
   const why = releaseOf(tree, failed)?.errorMessage;
-  return why ? `The ${failed.type} task ${failed.id} failed: ${why}` : `The ${failed.type} task ${failed.id} failed`;
+  return why
+    ? `The ${failed.type} task ${failed.id} failed: ${why}`
+    : `The ${failed.type} task ${failed.id} failed`;
 }
 
 function endLateTask(task: TaskNode): Change {
-  const what = task.status === 'pending' ? 'No worker took the task in time: is one running?' : 'The task timed out';
+  const what =
+    task.status === 'pending'
+      ? 'No worker took the task in time: is one running?'
+      : 'The task timed out';
   return { do: 'end-task', taskId: task.id, status: 'failed', message: what, notRun: false };
 }
 

@@ -27,7 +27,10 @@ export interface PlannedTask {
  *
  * Throws InvalidRequestError where `requires` runs in a circle.
  */
-export function planTasks(applications: readonly PlanApplication[], kind: 'deploy' | 'rollback'): PlannedTask[] {
+export function planTasks(
+  applications: readonly PlanApplication[],
+  kind: 'deploy' | 'rollback',
+): PlannedTask[] {
   return requiredFirst(applications).flatMap((application) => {
     const chain: TaskType[] = [];
     if (kind === 'deploy' && application.builds) chain.push('build');

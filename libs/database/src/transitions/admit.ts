@@ -22,9 +22,13 @@ interface Queued {
  * frees its slots without that lock, so a slot can only go away meanwhile, never appear.
  */
 export async function admit(tx: Transaction, deploymentId: string): Promise<Admission> {
-  const wanted = await tx.row<DeploymentRow>('SELECT * FROM deployments WHERE id = ?', [deploymentId]);
+  const wanted = await tx.row<DeploymentRow>('SELECT * FROM deployments WHERE id = ?', [
+    deploymentId,
+  ]);
   if (!wanted || wanted.status !== 'pending') return { admitted: false, waitingFor: '' };
-  await tx.execute('SELECT 1 FROM environments WHERE id = ? FOR NO KEY UPDATE', [wanted.environment_id]);
+  await tx.execute('SELECT 1 FROM environments WHERE id = ? FOR NO KEY UPDATE', [
+    wanted.environment_id,
+  ]);
   const deployment = await tx.row<DeploymentRow>(
     "SELECT * FROM deployments WHERE id = ? AND status = 'pending' FOR NO KEY UPDATE",
     [deploymentId],
@@ -37,7 +41,13 @@ export async function admit(tx: Transaction, deploymentId: string): Promise<Admi
      WHERE d.environment_id = ? AND d.settled_at IS NULL AND d.id <> ?
        AND (d.phase <> 'queued' OR (d.kind <> 'rollback', d.queued_at, d.id) < (?, ?::timestamptz, ?))
      GROUP BY d.id, d.queued_at ORDER BY d.queued_at`,
-    [deployment.environment_id, deployment.id, deployment.kind !== 'rollback', deployment.queued_at, deployment.id],
+    [
+      deployment.environment_id,
+      deployment.id,
+      deployment.kind !== 'rollback',
+      deployment.queued_at,
+      deployment.id,
+    ],
   );
   const own = await applicationsOf(tx, deployment.id);
   const before = earlier.find(({ applications }) => applications.some((id) => own.includes(id)));
@@ -91,7 +101,11 @@ export async function startDeployment(
 }
 
 /** Ends a deployment that cannot even begin, saying why. Its row has to be locked by the caller. */
-export async function refuseDeployment(tx: Transaction, deployment: DeploymentRow, message: string): Promise<void> {
+export async function refuseDeployment(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  message: string,
+): Promise<void> {
   await endDeployment(tx, deployment, { do: 'end-deployment', status: 'failed', message });
   await settle(tx, deployment);
 }

@@ -50,7 +50,9 @@ async function applyChange(
     case 'set-waiting':
       return setWaiting(tx, deployment, change);
     case 'abort':
-      return void (await tx.execute('UPDATE deployments SET aborted = true WHERE id = ?', [deployment.id]));
+      return void (await tx.execute('UPDATE deployments SET aborted = true WHERE id = ?', [
+        deployment.id,
+      ]));
     case 'end-deployment':
       return endDeployment(tx, deployment, change);
     case 'settle':

@@ -28,7 +28,10 @@ export async function cancelDeployment(
   if (!deployment) throw new NotFoundError(`There is no deployment ${id}`);
   if (isFinal('deployment', deployment.status)) {
     const instances = await verdictReport(tx, id);
-    throw new ConflictError(`Deployment ${id} has ended already`, { status: deployment.status, instances });
+    throw new ConflictError(`Deployment ${id} has ended already`, {
+      status: deployment.status,
+      instances,
+    });
   }
   tx.event({ stream: id, type: 'deployment.cancelled', subject: id, actor: options.actor });
   await tx.execute('UPDATE deployments SET cancelled = true, rollback_on_cancel = ? WHERE id = ?', [
@@ -38,8 +41,15 @@ export async function cancelDeployment(
   // An undo that is on its way is what a cancel would do: it goes on.
   const keepsUndo = deployment.phase === 'undoing' && options.rollback;
   if (deployment.phase !== 'queued' && !keepsUndo) await endWork(tx, deployment);
-  await endDeployment(tx, deployment, { do: 'end-deployment', status: 'failed', message: cancelledMessage });
-  const workflow = await tx.row<{ id: string }>('SELECT id FROM workflows WHERE deployment_id = ?', [id]);
+  await endDeployment(tx, deployment, {
+    do: 'end-deployment',
+    status: 'failed',
+    message: cancelledMessage,
+  });
+  const workflow = await tx.row<{ id: string }>(
+    'SELECT id FROM workflows WHERE deployment_id = ?',
+    [id],
+  );
   if (workflow) await setStatus(tx, 'workflow', workflow.id, 'cancelled');
   if (!keepsUndo) await setPhase(tx, deployment, 'stopping');
   await advanceDeployment(tx, id);
@@ -55,7 +65,12 @@ async function endWork(tx: Transaction, deployment: DeploymentRow): Promise<void
   );
   for (const instance of instances) {
     const inWork = instance.status === 'staging' || instance.status === 'switching';
-    const end = { do: 'end-instance', instanceId: instance.id, status: 'cancelled', message: cancelledMessage } as const;
+    const end = {
+      do: 'end-instance',
+      instanceId: instance.id,
+      status: 'cancelled',
+      message: cancelledMessage,
+    } as const;
     await endInstance(tx, deployment, end);
     if (inWork) await stopInstance(tx, deployment, instance.id);
   }
@@ -64,7 +79,12 @@ async function endWork(tx: Transaction, deployment: DeploymentRow): Promise<void
     [deployment.id],
   );
   for (const { id } of releases) {
-    await endRelease(tx, deployment, { do: 'end-release', releaseId: id, status: 'cancelled', message: cancelledMessage });
+    await endRelease(tx, deployment, {
+      do: 'end-release',
+      releaseId: id,
+      status: 'cancelled',
+      message: cancelledMessage,
+    });
   }
   const tasks = await tx.rows<TaskRow>(
     'SELECT * FROM tasks WHERE deployment_id = ? AND completed_at IS NULL ORDER BY position',
@@ -72,13 +92,25 @@ async function endWork(tx: Transaction, deployment: DeploymentRow): Promise<void
   );
   for (const task of tasks) {
     const notRun = task.scheduled_at === null;
-    await endTask(tx, deployment, { do: 'end-task', taskId: task.id, status: 'failed', message: cancelledMessage, notRun });
+    await endTask(tx, deployment, {
+      do: 'end-task',
+      taskId: task.id,
+      status: 'failed',
+      message: cancelledMessage,
+      notRun,
+    });
   }
-  await revokeLeases(tx, tasks.filter(({ status }) => status === 'running').map(({ id }) => id));
+  await revokeLeases(
+    tx,
+    tasks.filter(({ status }) => status === 'running').map(({ id }) => id),
+  );
 }
 
 /** What became of each instance: untouched, reverted, on the new version, unknown, or not yet told. */
-export async function verdictReport(tx: Transaction, deploymentId: string): Promise<Record<string, string | null>> {
+export async function verdictReport(
+  tx: Transaction,
+  deploymentId: string,
+): Promise<Record<string, string | null>> {
   const rows = await tx.rows<{ instance_id: string; verdict: string | null }>(
     `SELECT i.instance_id, i.verdict FROM release_instances i JOIN releases r ON r.id = i.release_id
      WHERE i.deployment_id = ? AND NOT r.undo ORDER BY r.id, i.position`,

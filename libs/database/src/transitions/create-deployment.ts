@@ -29,7 +29,10 @@ interface ApplicationRow {
  * Throws NotFoundError for what does not exist, ConflictError for an inactive environment,
  * InvalidRequestError for an application of another repository than the version's.
  */
-export async function createDeployment(tx: Transaction, wish: NewDeployment): Promise<DeploymentRow> {
+export async function createDeployment(
+  tx: Transaction,
+  wish: NewDeployment,
+): Promise<DeploymentRow> {
   const version = await tx.row<{ repository: string; repository_key: string }>(
     'SELECT repository, repository_key FROM versions WHERE id = ? FOR KEY SHARE',
     [wish.versionId],
@@ -48,12 +51,16 @@ export async function createDeployment(tx: Transaction, wish: NewDeployment): Pr
     const application = applications.find((row) => row.id === id);
     if (!application) throw notFound(`application_ids[${index}]`, 'application', id);
     if (application.repository_key !== version.repository_key) {
-      throw new InvalidRequestError(`Application ${application.name} is of another repository than the version`, {
-        [`application_ids[${index}]`]: `${application.repository} is not ${version.repository}`,
-      });
+      throw new InvalidRequestError(
+        `Application ${application.name} is of another repository than the version`,
+        {
+          [`application_ids[${index}]`]: `${application.repository} is not ${version.repository}`,
+        },
+      );
     }
   }
-  if (!environment.is_active) throw new ConflictError(`Environment ${environment.name} is not active`);
+  if (!environment.is_active)
+    throw new ConflictError(`Environment ${environment.name} is not active`);
 
   const id = newId('dep');
   const deadline = new Date((await tx.now()).getTime() + pendingDays * 86_400_000);
@@ -71,15 +78,25 @@ export async function createDeployment(tx: Transaction, wish: NewDeployment): Pr
     })
     .returning<DeploymentRow[]>('*');
   if (!row) throw new Error('the deployment was not stored');
-  await tx.knex('deployment_applications').insert(
-    wish.applicationIds.map((application_id, position) => ({ deployment_id: id, application_id, position })),
-  );
+  await tx
+    .knex('deployment_applications')
+    .insert(
+      wish.applicationIds.map((application_id, position) => ({
+        deployment_id: id,
+        application_id,
+        position,
+      })),
+    );
   tx.event({
     stream: id,
     type: 'deployment.created',
     subject: id,
     actor: wish.createdBy,
-    data: { version_id: wish.versionId, environment_id: wish.environmentId, application_ids: wish.applicationIds },
+    data: {
+      version_id: wish.versionId,
+      environment_id: wish.environmentId,
+      application_ids: wish.applicationIds,
+    },
   });
   tx.send('start-deployment', { deployment_id: id });
   tx.send('advance-deployment', { deployment_id: id }, deadline);

@@ -9,12 +9,17 @@ const waitForPersonDays = 7;
 
 type ChangeOf<D extends Change['do']> = Extract<Change, { do: D }>;
 
-export async function setPhase(tx: Transaction, deployment: DeploymentRow, phase: Phase): Promise<void> {
+export async function setPhase(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  phase: Phase,
+): Promise<void> {
   await tx.execute(
     "UPDATE deployments SET phase = ?, waiting_for = '', deadline_at = NULL, updated_at = now() WHERE id = ?",
     [phase, deployment.id],
   );
-  if (phase === 'undoing') tx.event({ stream: deployment.id, type: 'deployment.undoing', subject: deployment.id });
+  if (phase === 'undoing')
+    tx.event({ stream: deployment.id, type: 'deployment.undoing', subject: deployment.id });
 }
 
 export async function setWaiting(
@@ -22,15 +27,21 @@ export async function setWaiting(
   deployment: DeploymentRow,
   { waitingFor, bounded }: ChangeOf<'set-waiting'>,
 ): Promise<void> {
-  const until = bounded ? new Date((await tx.now()).getTime() + waitForPersonDays * 86_400_000) : null;
-  await tx.execute('UPDATE deployments SET waiting_for = ?, deadline_at = ?, updated_at = now() WHERE id = ?', [
-    waitingFor,
-    until,
-    deployment.id,
-  ]);
+  const until = bounded
+    ? new Date((await tx.now()).getTime() + waitForPersonDays * 86_400_000)
+    : null;
+  await tx.execute(
+    'UPDATE deployments SET waiting_for = ?, deadline_at = ?, updated_at = now() WHERE id = ?',
+    [waitingFor, until, deployment.id],
+  );
   if (until) tx.send('advance-deployment', { deployment_id: deployment.id }, until);
   if (waitingFor) {
-    tx.event({ stream: deployment.id, type: 'deployment.waiting', subject: deployment.id, data: { for: waitingFor } });
+    tx.event({
+      stream: deployment.id,
+      type: 'deployment.waiting',
+      subject: deployment.id,
+      data: { for: waitingFor },
+    });
   }
 }
 
@@ -51,13 +62,21 @@ export async function endDeployment(
     deadline_at: null,
   });
   if (!changed) return;
-  const workflow = await tx.row<{ id: string }>('SELECT id FROM workflows WHERE deployment_id = ?', [deployment.id]);
+  const workflow = await tx.row<{ id: string }>(
+    'SELECT id FROM workflows WHERE deployment_id = ?',
+    [deployment.id],
+  );
   if (workflow) await setStatus(tx, 'workflow', workflow.id, workflowEnds[status]);
   if (status === 'success') await rememberLastGood(tx, deployment);
   if (status === 'success' && deployment.rollback_of) {
     await setStatus(tx, 'deployment', deployment.rollback_of, 'rolled_back');
     const by = { by: deployment.id };
-    tx.event({ stream: deployment.rollback_of, type: 'deployment.rolled_back', subject: deployment.rollback_of, data: by });
+    tx.event({
+      stream: deployment.rollback_of,
+      type: 'deployment.rolled_back',
+      subject: deployment.rollback_of,
+      data: by,
+    });
   }
   const data = status === 'success' ? {} : { code: 'DEPLOYMENT_FAILED', message };
   tx.event({ stream: deployment.id, type: `deployment.${status}`, subject: deployment.id, data });
@@ -80,7 +99,10 @@ async function rememberLastGood(tx: Transaction, deployment: DeploymentRow): Pro
 
 /** Every target has a verdict: the slot is free and whoever waits behind it is woken. */
 export async function settle(tx: Transaction, deployment: DeploymentRow): Promise<void> {
-  await tx.execute("UPDATE deployments SET settled_at = clock_timestamp(), phase = 'done' WHERE id = ?", [deployment.id]);
+  await tx.execute(
+    "UPDATE deployments SET settled_at = clock_timestamp(), phase = 'done' WHERE id = ?",
+    [deployment.id],
+  );
   await tx.execute('DELETE FROM slots WHERE deployment_id = ?', [deployment.id]);
   tx.event({ stream: deployment.id, type: 'deployment.settled', subject: deployment.id });
   tx.send('deployment-ended', { deployment_id: deployment.id });
@@ -124,9 +146,17 @@ export async function planUndo(
       undo_of: taskId,
       round: deployment.round,
       plan: JSON.stringify(plan),
-      payload: JSON.stringify({ undo_of: taskId, instances: instances.map(({ instance_id }) => instance_id) }),
+      payload: JSON.stringify({
+        undo_of: taskId,
+        instances: instances.map(({ instance_id }) => instance_id),
+      }),
       position: position++,
     });
-    tx.event({ stream: deployment.id, type: 'task.created', subject: id, data: { type: 'deploy', undo_of: taskId } });
+    tx.event({
+      stream: deployment.id,
+      type: 'task.created',
+      subject: id,
+      data: { type: 'deploy', undo_of: taskId },
+    });
   }
 }

@@ -14,13 +14,25 @@ export async function endInstance(
   deployment: DeploymentRow,
   { instanceId, status, message }: ChangeOf<'end-instance'>,
 ): Promise<void> {
-  const changed = await setStatus(tx, 'instance', instanceId, status, { error_message: message, deadline_at: null });
+  const changed = await setStatus(tx, 'instance', instanceId, status, {
+    error_message: message,
+    deadline_at: null,
+  });
   if (!changed) return;
-  tx.event({ stream: deployment.id, type: `instance.${status}`, subject: instanceId, data: { message } });
+  tx.event({
+    stream: deployment.id,
+    type: `instance.${status}`,
+    subject: instanceId,
+    data: { message },
+  });
 }
 
 /** Revokes the right to act on the target and has whatever still runs there ended. */
-export async function stopInstance(tx: Transaction, deployment: DeploymentRow, instanceId: string): Promise<void> {
+export async function stopInstance(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  instanceId: string,
+): Promise<void> {
   const instance = await tx.row<InstanceRow>(
     `UPDATE release_instances
      SET stopping = true, deadline_at = clock_timestamp() + interval '${stopSeconds} seconds', updated_at = now()
@@ -29,12 +41,21 @@ export async function stopInstance(tx: Transaction, deployment: DeploymentRow, i
   );
   if (!instance) return;
   await revokeLeases(tx, [instance.target_id]);
-  const ids = { instance_id: instanceId, target_id: instance.target_id, deployment_id: deployment.id };
+  const ids = {
+    instance_id: instanceId,
+    target_id: instance.target_id,
+    deployment_id: deployment.id,
+  };
   tx.send('stop-target', ids);
-  if (instance.deadline_at) tx.send('advance-deployment', { deployment_id: deployment.id }, instance.deadline_at);
+  if (instance.deadline_at)
+    tx.send('advance-deployment', { deployment_id: deployment.id }, instance.deadline_at);
 }
 
-export async function giveUpStop(tx: Transaction, deployment: DeploymentRow, instanceId: string): Promise<void> {
+export async function giveUpStop(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  instanceId: string,
+): Promise<void> {
   await tx.execute(
     'UPDATE release_instances SET stopping = false, deadline_at = NULL, updated_at = now() WHERE id = ? AND stopping',
     [instanceId],
@@ -47,6 +68,14 @@ export async function setVerdict(
   deployment: DeploymentRow,
   { instanceId, verdict }: ChangeOf<'set-verdict'>,
 ): Promise<void> {
-  await tx.execute('UPDATE release_instances SET verdict = ?, updated_at = now() WHERE id = ?', [verdict, instanceId]);
-  tx.event({ stream: deployment.id, type: 'instance.settled', subject: instanceId, data: { verdict } });
+  await tx.execute('UPDATE release_instances SET verdict = ?, updated_at = now() WHERE id = ?', [
+    verdict,
+    instanceId,
+  ]);
+  tx.event({
+    stream: deployment.id,
+    type: 'instance.settled',
+    subject: instanceId,
+    data: { verdict },
+  });
 }

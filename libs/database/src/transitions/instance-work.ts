@@ -39,9 +39,15 @@ export async function beginInstance(
   if (!instance) return false;
   if (instance.attempts === 1) {
     const started = await setStatus(tx, 'release', instance.release_id, 'in_progress');
-    if (started) tx.event({ stream: deployment.id, type: 'release.in_progress', subject: instance.release_id });
+    if (started)
+      tx.event({
+        stream: deployment.id,
+        type: 'release.in_progress',
+        subject: instance.release_id,
+      });
   }
-  if (instance.deadline_at) tx.send('advance-deployment', { deployment_id: deployment.id }, instance.deadline_at);
+  if (instance.deadline_at)
+    tx.send('advance-deployment', { deployment_id: deployment.id }, instance.deadline_at);
   return true;
 }
 
@@ -69,7 +75,11 @@ export async function beginStep(
 export async function finishInstance(
   tx: Transaction,
   ids: { deploymentId: string; instanceId: string },
-  result: { status: 'staged' | 'succeeded' | 'failed'; message: string; observation: Observation | null },
+  result: {
+    status: 'staged' | 'succeeded' | 'failed';
+    message: string;
+    observation: Observation | null;
+  },
 ): Promise<void> {
   const deployment = await lockDeployment(tx, ids.deploymentId);
   if (!deployment) return;
@@ -80,15 +90,22 @@ export async function finishInstance(
     ...(result.observation ? { observed: result.observation.observed } : {}),
   });
   if (!changed) return;
-  const instance = await tx.row<InstanceRow>('SELECT * FROM release_instances WHERE id = ?', [ids.instanceId]);
+  const instance = await tx.row<InstanceRow>('SELECT * FROM release_instances WHERE id = ?', [
+    ids.instanceId,
+  ]);
   if (!instance) return;
-  await tx.execute('UPDATE releases SET advanced_at = now(), updated_at = now() WHERE id = ?', [instance.release_id]);
+  await tx.execute('UPDATE releases SET advanced_at = now(), updated_at = now() WHERE id = ?', [
+    instance.release_id,
+  ]);
   await recordObservation(tx, instance, result.observation);
   tx.event({
     stream: deployment.id,
     type: `instance.${result.status}`,
     subject: ids.instanceId,
-    data: { instance_id: instance.instance_id, ...(result.message ? { message: result.message } : {}) },
+    data: {
+      instance_id: instance.instance_id,
+      ...(result.message ? { message: result.message } : {}),
+    },
   });
   await advanceDeployment(tx, deployment.id);
 }
@@ -109,15 +126,25 @@ export async function finishStop(
   if (!instance) return;
   await recordObservation(tx, instance, observation);
   const type = observation ? 'instance.stopped' : 'instance.stop_failed';
-  tx.event({ stream: deployment.id, type, subject: ids.instanceId, data: { instance_id: instance.instance_id } });
+  tx.event({
+    stream: deployment.id,
+    type,
+    subject: ids.instanceId,
+    data: { instance_id: instance.instance_id },
+  });
   await advanceDeployment(tx, deployment.id);
 }
 
 /** Keeps what was seen on the target, so that Postgres and the host agree about what runs there. */
-async function recordObservation(tx: Transaction, instance: InstanceRow, seen: Observation | null): Promise<void> {
+async function recordObservation(
+  tx: Transaction,
+  instance: InstanceRow,
+  seen: Observation | null,
+): Promise<void> {
   if (!seen) return;
   // A release's directory is named `<version>-<release id>`; what is not ours is remembered as none.
-  const release = seen.currentDir === null ? null : (/rel_[0-9a-z]{26}$/.exec(seen.currentDir)?.[0] ?? null);
+  const release =
+    seen.currentDir === null ? null : (/rel_[0-9a-z]{26}$/.exec(seen.currentDir)?.[0] ?? null);
   await tx.execute('UPDATE targets SET current_release_id = ?, observed_at = now() WHERE id = ?', [
     release,
     instance.target_id,

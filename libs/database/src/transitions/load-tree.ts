@@ -6,12 +6,18 @@ import type { DeploymentRow, InstanceRow, ReleaseRow, TaskRow } from '../rows.js
  * Locks a deployment, and with it everything below: whoever ends a part goes through this row, so
  * nothing below changes while the lock is held. Undefined where there is no such deployment.
  */
-export async function lockDeployment(tx: Transaction, id: string): Promise<DeploymentRow | undefined> {
+export async function lockDeployment(
+  tx: Transaction,
+  id: string,
+): Promise<DeploymentRow | undefined> {
   return tx.row<DeploymentRow>('SELECT * FROM deployments WHERE id = ? FOR NO KEY UPDATE', [id]);
 }
 
 /** A locked deployment as the fold sees it. */
-export async function loadTree(tx: Transaction, deployment: DeploymentRow): Promise<DeploymentTree> {
+export async function loadTree(
+  tx: Transaction,
+  deployment: DeploymentRow,
+): Promise<DeploymentTree> {
   const { id, round } = deployment;
   const workflow = await tx.row<{ id: string; status: 'pending' }>(
     'SELECT id, status FROM workflows WHERE deployment_id = ?',
@@ -24,7 +30,10 @@ export async function loadTree(tx: Transaction, deployment: DeploymentRow): Prom
       )
     : [];
   const releases = workflow
-    ? await tx.rows<ReleaseRow>('SELECT * FROM releases WHERE deployment_id = ? AND round = ? ORDER BY id', [id, round])
+    ? await tx.rows<ReleaseRow>(
+        'SELECT * FROM releases WHERE deployment_id = ? AND round = ? ORDER BY id',
+        [id, round],
+      )
     : [];
   const instances =
     releases.length > 0

@@ -19,16 +19,25 @@ export interface TaskToCreate extends PlannedTask {
  * Stores the tasks of a running deployment and hands out those that are ready, in one transaction.
  * On a retry the tasks are there already and keep their ids; their inputs are renewed.
  */
-export async function planWorkflow(tx: Transaction, deployment: DeploymentRow, tasks: TaskToCreate[]): Promise<void> {
-  const workflow = await tx.row<{ id: string }>('SELECT id FROM workflows WHERE deployment_id = ?', [deployment.id]);
+export async function planWorkflow(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  tasks: TaskToCreate[],
+): Promise<void> {
+  const workflow = await tx.row<{ id: string }>(
+    'SELECT id FROM workflows WHERE deployment_id = ?',
+    [deployment.id],
+  );
   if (!workflow) throw new Error(`deployment ${deployment.id} has no workflow`);
-  const existing = await tx.rows<TaskRow>('SELECT * FROM tasks WHERE deployment_id = ? AND undo_of IS NULL', [
-    deployment.id,
-  ]);
+  const existing = await tx.rows<TaskRow>(
+    'SELECT * FROM tasks WHERE deployment_id = ? AND undo_of IS NULL',
+    [deployment.id],
+  );
   const ids = new Map(
     tasks.map((task) => [
       task.key,
-      existing.find((row) => row.application_id === task.applicationId && row.type === task.type)?.id ?? newId('task'),
+      existing.find((row) => row.application_id === task.applicationId && row.type === task.type)
+        ?.id ?? newId('task'),
     ]),
   );
   for (const [position, task] of tasks.entries()) {
@@ -42,9 +51,19 @@ export async function planWorkflow(tx: Transaction, deployment: DeploymentRow, t
     if (existing.some((row) => row.id === id)) {
       await tx.knex('tasks').where({ id, status: 'pending' }).update(columns);
     } else {
-      const key = { id, deployment_id: deployment.id, workflow_id: workflow.id, application_id: task.applicationId };
+      const key = {
+        id,
+        deployment_id: deployment.id,
+        workflow_id: workflow.id,
+        application_id: task.applicationId,
+      };
       await tx.knex('tasks').insert({ ...key, type: task.type, position, ...columns });
-      tx.event({ stream: deployment.id, type: 'task.created', subject: id, data: { type: task.type } });
+      tx.event({
+        stream: deployment.id,
+        type: 'task.created',
+        subject: id,
+        data: { type: task.type },
+      });
     }
     if (task.known) await useKnownResult(tx, deployment, id, task.known);
   }
@@ -60,7 +79,11 @@ async function useKnownResult(
 ): Promise<void> {
   const now = await tx.now();
   const result = JSON.stringify(known);
-  const changed = await setStatus(tx, 'task', id, 'success', { result, scheduled_at: now, started_at: now });
+  const changed = await setStatus(tx, 'task', id, 'success', {
+    result,
+    scheduled_at: now,
+    started_at: now,
+  });
   if (changed) tx.event({ stream: deployment.id, type: 'task.success', subject: id, data: known });
 }
 
@@ -79,15 +102,27 @@ export async function claimTargets(
       'SELECT * FROM targets WHERE (host = ? AND port = ? AND deploy_path = ?) OR instance_id = ? LIMIT 1',
       [place.host, place.port, place.deployPath, place.instanceId],
     );
-    if (found && (found.environment_id !== owner.environmentId || found.application_id !== owner.applicationId)) {
+    if (
+      found &&
+      (found.environment_id !== owner.environmentId || found.application_id !== owner.applicationId)
+    ) {
       throw new ConflictError(
         `${place.deployPath} on ${place.host}:${place.port} (instance ${place.instanceId}) is used by application ` +
           `${found.application_id} in environment ${found.environment_id} already`,
       );
     }
-    const columns = { host: place.host, port: place.port, deploy_path: place.deployPath, instance_id: place.instanceId };
+    const columns = {
+      host: place.host,
+      port: place.port,
+      deploy_path: place.deployPath,
+      instance_id: place.instanceId,
+    };
     if (found) {
-      const [moved] = await tx.knex('targets').where({ id: found.id }).update(columns).returning<TargetRow[]>('*');
+      const [moved] = await tx
+        .knex('targets')
+        .where({ id: found.id })
+        .update(columns)
+        .returning<TargetRow[]>('*');
       targets.push(moved ?? found);
       continue;
     }
@@ -98,5 +133,7 @@ export async function claimTargets(
       .returning<TargetRow[]>('*');
     if (made) targets.push(made);
   }
-  return places.flatMap(({ instanceId }) => targets.find((target) => target.instance_id === instanceId) ?? []);
+  return places.flatMap(
+    ({ instanceId }) => targets.find((target) => target.instance_id === instanceId) ?? [],
+  );
 }

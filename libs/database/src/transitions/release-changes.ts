@@ -52,7 +52,8 @@ export async function createRelease(
       instance_id: instance.instanceId,
       batch: batchOf(position, batches),
       position,
-      from_release_id: lastGood.find((target) => target.id === instance.targetId)?.last_good_release_id ?? null,
+      from_release_id:
+        lastGood.find((target) => target.id === instance.targetId)?.last_good_release_id ?? null,
     })),
   );
   tx.event({
@@ -76,8 +77,15 @@ export async function switchInstances(
   deployment: DeploymentRow,
   { releaseId, instanceIds, batch }: ChangeOf<'switch'>,
 ): Promise<void> {
-  tx.event({ stream: deployment.id, type: 'release.batch_started', subject: releaseId, data: { batch } });
-  await tx.execute("UPDATE deployments SET waiting_for = '', deadline_at = NULL WHERE id = ?", [deployment.id]);
+  tx.event({
+    stream: deployment.id,
+    type: 'release.batch_started',
+    subject: releaseId,
+    data: { batch },
+  });
+  await tx.execute("UPDATE deployments SET waiting_for = '', deadline_at = NULL WHERE id = ?", [
+    deployment.id,
+  ]);
   await tx.execute('UPDATE releases SET bake_until = NULL WHERE id = ?', [releaseId]);
   await dispatchInstances(tx, deployment, releaseId, instanceIds, 'switching');
 }
@@ -93,9 +101,14 @@ async function dispatchInstances(
   const kind = status === 'staging' ? 'stage-instance' : 'switch-instance';
   const deadline = new Date((await tx.now()).getTime() + waitForDeployerSeconds * 1000);
   for (const id of instanceIds) {
-    const changed = await setStatus(tx, 'instance', id, status, { started_at: null, deadline_at: deadline });
+    const changed = await setStatus(tx, 'instance', id, status, {
+      started_at: null,
+      deadline_at: deadline,
+    });
     if (!changed) continue;
-    const instance = await tx.row<InstanceRow>('SELECT * FROM release_instances WHERE id = ?', [id]);
+    const instance = await tx.row<InstanceRow>('SELECT * FROM release_instances WHERE id = ?', [
+      id,
+    ]);
     if (!instance) continue;
     tx.send(kind, { instance_id: id, target_id: instance.target_id, deployment_id: deployment.id });
     tx.event({
@@ -105,7 +118,9 @@ async function dispatchInstances(
       data: { instance_id: instance.instance_id, release_id: releaseId },
     });
   }
-  await tx.execute('UPDATE releases SET advanced_at = now(), updated_at = now() WHERE id = ?', [releaseId]);
+  await tx.execute('UPDATE releases SET advanced_at = now(), updated_at = now() WHERE id = ?', [
+    releaseId,
+  ]);
   tx.send('advance-deployment', { deployment_id: deployment.id }, deadline);
 }
 
@@ -114,7 +129,10 @@ export async function bakeRelease(
   deployment: DeploymentRow,
   { releaseId, until }: ChangeOf<'bake'>,
 ): Promise<void> {
-  await tx.execute('UPDATE releases SET bake_until = ?, updated_at = now() WHERE id = ?', [new Date(until), releaseId]);
+  await tx.execute('UPDATE releases SET bake_until = ?, updated_at = now() WHERE id = ?', [
+    new Date(until),
+    releaseId,
+  ]);
   tx.send('advance-deployment', { deployment_id: deployment.id }, new Date(until));
   tx.event({
     stream: deployment.id,
@@ -131,5 +149,10 @@ export async function endRelease(
 ): Promise<void> {
   const changed = await setStatus(tx, 'release', releaseId, status, { error_message: message });
   if (!changed) return;
-  tx.event({ stream: deployment.id, type: `release.${status}`, subject: releaseId, data: { message } });
+  tx.event({
+    stream: deployment.id,
+    type: `release.${status}`,
+    subject: releaseId,
+    data: { message },
+  });
 }

@@ -12,25 +12,35 @@ export async function retryTask(tx: Transaction, taskId: string, actor: string):
   const deployment = await lockDeployment(tx, found.deployment_id);
   const task = await tx.row<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId]);
   if (!deployment || !task) throw new NotFoundError(`There is no task ${taskId}`);
-  if (task.undo_of !== null) throw new ConflictError(`Task ${taskId} is part of a rollback: there is no retry of it`);
-  if (task.status !== 'failed') throw new ConflictError(`Task ${taskId} has not failed: it is ${task.status}`);
+  if (task.undo_of !== null)
+    throw new ConflictError(`Task ${taskId} is part of a rollback: there is no retry of it`);
+  if (task.status !== 'failed')
+    throw new ConflictError(`Task ${taskId} has not failed: it is ${task.status}`);
   if (task.not_run) {
     const failed = await tx.row<{ id: string }>(
       "SELECT id FROM tasks WHERE deployment_id = ? AND status = 'failed' AND NOT not_run AND undo_of IS NULL ORDER BY position LIMIT 1",
       [deployment.id],
     );
     const instead = failed ? `: retry ${failed.id}, which failed` : '';
-    throw new ConflictError(`Task ${taskId} was never reached${instead}`, failed ? { retry: failed.id } : {});
+    throw new ConflictError(
+      `Task ${taskId} was never reached${instead}`,
+      failed ? { retry: failed.id } : {},
+    );
   }
   await reopen(tx, deployment, [taskId], actor);
   return (await tx.row<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId])) ?? task;
 }
 
 /** Retries every failed task of a workflow; answers its deployment. */
-export async function retryWorkflow(tx: Transaction, workflowId: string, actor: string): Promise<DeploymentRow> {
-  const workflow = await tx.row<{ deployment_id: string }>('SELECT deployment_id FROM workflows WHERE id = ?', [
-    workflowId,
-  ]);
+export async function retryWorkflow(
+  tx: Transaction,
+  workflowId: string,
+  actor: string,
+): Promise<DeploymentRow> {
+  const workflow = await tx.row<{ deployment_id: string }>(
+    'SELECT deployment_id FROM workflows WHERE id = ?',
+    [workflowId],
+  );
   const deployment = workflow && (await lockDeployment(tx, workflow.deployment_id));
   if (!deployment) throw new NotFoundError(`There is no workflow ${workflowId}`);
   const failed = await tx.rows<{ id: string }>(
@@ -51,9 +61,16 @@ export async function retryWorkflow(tx: Transaction, workflowId: string, actor: 
  * Puts a settled deployment back into its environment's queue. A new round begins: releases and
  * undo tasks of earlier ones are history, and new epochs keep their late workers out.
  */
-async function reopen(tx: Transaction, deployment: DeploymentRow, failed: string[], actor: string): Promise<void> {
+async function reopen(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  failed: string[],
+  actor: string,
+): Promise<void> {
   if (deployment.settled_at === null) {
-    throw new ConflictError(`Deployment ${deployment.id} is not settled yet: wait until every target has its verdict`);
+    throw new ConflictError(
+      `Deployment ${deployment.id} is not settled yet: wait until every target has its verdict`,
+    );
   }
   await refuseWhereOvertaken(tx, deployment);
   const round = deployment.round + 1;
@@ -73,9 +90,18 @@ async function reopen(tx: Transaction, deployment: DeploymentRow, failed: string
       completed_at: null,
       deadline_at: null,
     });
-    tx.event({ stream: deployment.id, type: 'task.pending', subject: task.id, actor, data: { retry: true } });
+    tx.event({
+      stream: deployment.id,
+      type: 'task.pending',
+      subject: task.id,
+      actor,
+      data: { retry: true },
+    });
   }
-  await revokeLeases(tx, again.map(({ id }) => id));
+  await revokeLeases(
+    tx,
+    again.map(({ id }) => id),
+  );
   await tx.execute(
     `UPDATE release_instances SET verdict = NULL WHERE release_id IN (
        SELECT id FROM releases WHERE deployment_id = ? AND round = ? AND NOT undo AND task_id <> ALL(?))`,
@@ -85,7 +111,10 @@ async function reopen(tx: Transaction, deployment: DeploymentRow, failed: string
     'UPDATE releases SET round = ? WHERE deployment_id = ? AND round = ? AND NOT undo AND task_id <> ALL(?)',
     [round, deployment.id, deployment.round, again.map(({ id }) => id)],
   );
-  const workflow = await tx.row<{ id: string }>('SELECT id FROM workflows WHERE deployment_id = ?', [deployment.id]);
+  const workflow = await tx.row<{ id: string }>(
+    'SELECT id FROM workflows WHERE deployment_id = ?',
+    [deployment.id],
+  );
   if (workflow) await setStatus(tx, 'workflow', workflow.id, 'pending');
   await setStatus(tx, 'deployment', deployment.id, 'pending', {
     phase: 'queued',
@@ -105,7 +134,13 @@ async function reopen(tx: Transaction, deployment: DeploymentRow, failed: string
     settled_at: null,
     deadline_at: tx.knex.raw("now() + interval '8 days'"),
   });
-  tx.event({ stream: deployment.id, type: 'deployment.retried', subject: deployment.id, actor, data: { round } });
+  tx.event({
+    stream: deployment.id,
+    type: 'deployment.retried',
+    subject: deployment.id,
+    actor,
+    data: { round },
+  });
   tx.send('start-deployment', { deployment_id: deployment.id });
 }
 
@@ -119,8 +154,11 @@ async function refuseWhereOvertaken(tx: Transaction, deployment: DeploymentRow):
     [deployment.environment_id, deployment.id, deployment.started_at, deployment.id],
   );
   if (newer) {
-    throw new ConflictError(`The newer deployment ${newer.id} has reached targets of ${deployment.id} since`, {
-      newer: newer.id,
-    });
+    throw new ConflictError(
+      `The newer deployment ${newer.id} has reached targets of ${deployment.id} since`,
+      {
+        newer: newer.id,
+      },
+    );
   }
 }

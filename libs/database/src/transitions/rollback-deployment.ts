@@ -31,7 +31,8 @@ export async function rollbackDeployment(
     [id],
   );
   await refuseWhereNoLongerLive(tx, deployment, applications);
-  for (const application of applications) await requireHealthyRun(tx, deployment, application, options.targetVersionId);
+  for (const application of applications)
+    await requireHealthyRun(tx, deployment, application, options.targetVersionId);
 
   const rollback = await createDeployment(tx, {
     versionId: options.targetVersionId,
@@ -40,7 +41,11 @@ export async function rollbackDeployment(
     createdBy: options.actor,
     rollbackOf: id,
   });
-  await supersedePending(tx, rollback, applications.map((application) => application.id));
+  await supersedePending(
+    tx,
+    rollback,
+    applications.map((application) => application.id),
+  );
   return rollback;
 }
 
@@ -58,9 +63,12 @@ async function refuseWhereNoLongerLive(
       [deployment.environment_id, application.id, deployment.started_at],
     );
     if (newer) {
-      throw new ConflictError(`Deployment ${deployment.id} is no longer live for application ${application.name}`, {
-        live: newer.id,
-      });
+      throw new ConflictError(
+        `Deployment ${deployment.id} is no longer live for application ${application.name}`,
+        {
+          live: newer.id,
+        },
+      );
     }
   }
 }
@@ -77,12 +85,19 @@ async function requireHealthyRun(
     [deployment.environment_id, application.id, versionId],
   );
   if (healthy) return;
-  throw new ConflictError(`Version ${versionId} of application ${application.name} has never been healthy there`, {
-    application_id: application.id,
-  });
+  throw new ConflictError(
+    `Version ${versionId} of application ${application.name} has never been healthy there`,
+    {
+      application_id: application.id,
+    },
+  );
 }
 
-async function supersedePending(tx: Transaction, rollback: DeploymentRow, applicationIds: string[]): Promise<void> {
+async function supersedePending(
+  tx: Transaction,
+  rollback: DeploymentRow,
+  applicationIds: string[],
+): Promise<void> {
   const pending = await tx.rows<{ id: string }>(
     `SELECT DISTINCT d.id FROM deployments d JOIN deployment_applications a ON a.deployment_id = d.id
      WHERE d.environment_id = ? AND d.status = 'pending' AND d.kind <> 'rollback' AND a.application_id = ANY(?) ORDER BY d.id`,
@@ -90,6 +105,7 @@ async function supersedePending(tx: Transaction, rollback: DeploymentRow, applic
   );
   for (const { id } of pending) {
     const superseded = await lockDeployment(tx, id);
-    if (superseded?.status === 'pending') await refuseDeployment(tx, superseded, `Superseded by ${rollback.id}`);
+    if (superseded?.status === 'pending')
+      await refuseDeployment(tx, superseded, `Superseded by ${rollback.id}`);
   }
 }

@@ -20,7 +20,8 @@ export async function setStatus<M extends Machine>(
   status: StatusOf<M>,
   columns: Record<string, unknown> = {},
 ): Promise<boolean> {
-  const finished = isFinal(machine, status) && machine !== 'workflow' ? { completed_at: tx.knex.fn.now() } : {};
+  const finished =
+    isFinal(machine, status) && machine !== 'workflow' ? { completed_at: tx.knex.fn.now() } : {};
   const changed = await tx
     .knex(tables[machine])
     .where('id', id)

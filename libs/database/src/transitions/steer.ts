@@ -30,7 +30,9 @@ export async function steerDeployment(
     const now = deployment.status === 'running' ? 'being rolled back' : deployment.status;
     throw new ConflictError(`Deployment ${id} is ${now}: there is nothing to ${steering}`);
   }
-  await tx.execute(`UPDATE deployments SET ${columns[steering]}, updated_at = now() WHERE id = ?`, [id]);
+  await tx.execute(`UPDATE deployments SET ${columns[steering]}, updated_at = now() WHERE id = ?`, [
+    id,
+  ]);
   tx.event({ stream: id, type: `deployment.${steering}`, subject: id, actor });
   await advanceDeployment(tx, id);
   return (await lockDeployment(tx, id)) ?? deployment;

@@ -10,7 +10,11 @@ const waitForRunnerSeconds = 3600;
 type ChangeOf<D extends Change['do']> = Extract<Change, { do: D }>;
 
 /** Hands a build or test task to the runners, or makes the release of a deploy task. */
-export async function scheduleTask(tx: Transaction, deployment: DeploymentRow, taskId: string): Promise<void> {
+export async function scheduleTask(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  taskId: string,
+): Promise<void> {
   const now = await tx.now();
   const deadline = new Date(now.getTime() + waitForRunnerSeconds * 1000);
   const task = await tx.row<TaskRow>(
@@ -19,10 +23,20 @@ export async function scheduleTask(tx: Transaction, deployment: DeploymentRow, t
     [deadline, taskId],
   );
   if (!task) return;
-  tx.event({ stream: deployment.id, type: 'task.scheduled', subject: taskId, data: { type: task.type } });
+  tx.event({
+    stream: deployment.id,
+    type: 'task.scheduled',
+    subject: taskId,
+    data: { type: task.type },
+  });
   if (task.type === 'deploy') {
     await setStatus(tx, 'task', taskId, 'running', { started_at: now });
-    tx.event({ stream: deployment.id, type: 'task.running', subject: taskId, data: { type: task.type } });
+    tx.event({
+      stream: deployment.id,
+      type: 'task.running',
+      subject: taskId,
+      data: { type: task.type },
+    });
     return createRelease(tx, deployment, task, await builtArtifact(tx, task));
   }
   tx.send('run-task', { task_id: taskId, deployment_id: deployment.id });
@@ -45,8 +59,13 @@ export async function endTask(
   deployment: DeploymentRow,
   { taskId, status, message, notRun }: ChangeOf<'end-task'>,
 ): Promise<void> {
-  const result = status === 'failed' ? failedResult(message, notRun) : JSON.stringify({ message: 'Deployed' });
-  const changed = await setStatus(tx, 'task', taskId, status, { result, not_run: notRun, deadline_at: null });
+  const result =
+    status === 'failed' ? failedResult(message, notRun) : JSON.stringify({ message: 'Deployed' });
+  const changed = await setStatus(tx, 'task', taskId, status, {
+    result,
+    not_run: notRun,
+    deadline_at: null,
+  });
   if (!changed) return;
   const data = status === 'failed' ? { code: 'TASK_FAILED', message, not_run: notRun } : {};
   tx.event({ stream: deployment.id, type: `task.${status}`, subject: taskId, data });

@@ -1,0 +1,61 @@
+import { messageCatalogue, type QueueName } from '@floy/contracts';
+import type { OutgoingMessage, Publisher } from '@floy/database/after-commit';
+import type { JobQueue, QueueBackend } from './queue-backend.js';
+
+export const queueNames = [...new Set(Object.values(messageCatalogue).map(({ queue }) => queue))];
+
+/** Longer than this a publish is given up: the relay does it again. Milliseconds. */
+const publishTimeoutMs = 1500;
+
+export interface BusPublisher extends Publisher {
+  /** The queues themselves, for the board. */
+  readonly queues: ReadonlyMap<QueueName, JobQueue>;
+  close(): Promise<void>;
+}
+
+/**
+ * Puts committed messages on their queues. The job's id is `<id>.<claims>`: publishing a message
+ * again while it waits does nothing, and a copy of one that was claimed meanwhile is a new job.
+ */
+export function createPublisher(backend: QueueBackend): BusPublisher {
+  const queues = new Map(queueNames.map((name) => [name, backend.queue(name)]));
+  return {
+    queues,
+    async publish(messages) {
+      const batches = new Map<QueueName, OutgoingMessage[]>();
+      for (const message of messages) {
+        const { queue } = messageCatalogue[message.kind];
+        batches.set(queue, [...(batches.get(queue) ?? []), message]);
+      }
+      await Promise.all(
+        [...batches].map(([name, batch]) =>
+          withTimeout(
+            queues
+              .get(name)
+              ?.add(
+                batch.map(({ id, kind, claims }) => ({ kind, id, jobId: `${id}.${claims}` })),
+              ) ?? Promise.resolve(),
+          ),
+        ),
+      );
+    },
+    async close() {
+      await Promise.allSettled([...queues.values()].map((queue) => queue.close()));
+    },
+  };
+}
+
+async function withTimeout(publish: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error('the queue did not take the messages in time')),
+      publishTimeoutMs,
+    );
+  });
+  try {
+    await Promise.race([publish, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,203 @@
+import {
+  createPostgresBackend,
+  Queue,
+  runMigrations,
+  withBackend,
+  Worker,
+  type WorkerOptions,
+} from 'bullmq';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+
+/** What a job carries: the message's id, nothing else (law 1). */
+export interface JobData {
+  id: string;
+}
+
+/** A queue to put jobs on; the same id again does nothing while the first is there. */
+export interface JobQueue {
+  add(jobs: { kind: string; jobId: string; id: string }[]): Promise<void>;
+  /** For the board only. */
+  readonly bullmq: Queue;
+  close(): Promise<void>;
+}
+
+/** Takes jobs off a queue. `close` waits for jobs in work; with `force` it does not. */
+export interface JobWorker {
+  close(force?: boolean): Promise<void>;
+}
+
+/** `redelivered` is true where the queue hands a job out that was begun before. */
+export type JobProcessor = (job: {
+  id: string;
+  kind: string;
+  redelivered: boolean;
+}) => Promise<void>;
+
+export interface QueueBackend {
+  readonly kind: 'redis' | 'postgres';
+  /** Throws where the server cannot be used: an evicting Redis loses jobs. */
+  check(): Promise<void>;
+  queue(name: string): JobQueue;
+  worker(name: string, process: JobProcessor, options: { concurrency: number }): JobWorker;
+  /** Answers within a second whether the queue's server can be reached. */
+  reachable(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/**
+ * Jobs are gone however they end, history is in Postgres. Short locks and a high stall count make a
+ * killed worker's short jobs come back within seconds, as often as it takes; the message's own
+ * counter is what ends poison. (BullMQ's defaults: 30 s, and failed for good at the second stall.)
+ */
+const workerOptions = {
+  lockDuration: 5000,
+  stalledInterval: 3000,
+  maxStalledCount: 1_000_000,
+  removeOnComplete: { count: 0 },
+  removeOnFail: { count: 0 },
+  runRetryDelay: 1000,
+} satisfies Partial<WorkerOptions>;
+
+const jobOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
+
+/** Chooses by the URL's scheme. Anything else is refused here rather than looped on later. */
+export function createQueueBackend(url: string): QueueBackend {
+  const { protocol } = new URL(url);
+  if (protocol === 'redis:' || protocol === 'rediss:') return createRedisBackend(url);
+  if (protocol === 'postgres:' || protocol === 'postgresql:')
+    return createPostgresQueueBackend(url);
+  throw new Error(
+    `the queue's URL has to begin with redis://, rediss:// or postgres://, not ${protocol}//`,
+  );
+}
+
+function createRedisBackend(url: string): QueueBackend {
+  const reconnect = {
+    retryStrategy: (times: number) => Math.min(times * 100, 1000),
+    connectTimeout: 2000,
+  };
+  // A producer must fail at once when Redis is away: the relay publishes again.
+  const producer = {
+    ...reconnect,
+    url,
+    maxRetriesPerRequest: 1,
+    enableOfflineQueue: false,
+    commandTimeout: 1000,
+  };
+  const consumer = { ...reconnect, url, maxRetriesPerRequest: null };
+  return {
+    kind: 'redis',
+    check: () => refuseEviction(url),
+    queue: (name) =>
+      jobQueue(
+        new Queue(name, {
+          connection: producer,
+          skipWaitingForReady: true,
+          defaultJobOptions: jobOptions,
+        }),
+      ),
+    worker: (name, process, options) =>
+      quiet(
+        new Worker<JobData>(
+          name,
+          (job) =>
+            process({ id: job.data.id, kind: job.name, redelivered: job.attemptsStarted > 1 }),
+          { connection: consumer, ...workerOptions, ...options },
+        ),
+      ),
+    reachable: () =>
+      withClient(url, async (client) => (await client.ping()) === 'PONG').catch(() => false),
+    close: async () => undefined,
+  };
+}
+
+async function refuseEviction(url: string): Promise<void> {
+  const policy = await withClient(url, async (client) => {
+    return /maxmemory_policy:(\S+)/.exec(await client.info('memory'))?.[1];
+  });
+  if (policy && policy !== 'noeviction') {
+    throw new Error(`Redis evicts keys (maxmemory-policy ${policy}): Floy needs noeviction`);
+  }
+}
+
+async function withClient<T>(url: string, use: (client: Redis) => Promise<T>): Promise<T> {
+  const client = new Redis(url, {
+    lazyConnect: true,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 800,
+    commandTimeout: 800,
+    retryStrategy: () => null,
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return await use(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+function createPostgresQueueBackend(url: string): QueueBackend {
+  // Every worker keeps one connection for LISTEN, hence the size.
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 20,
+    application_name: 'floy-queue',
+    connectionTimeoutMillis: 2000,
+  });
+  pool.on('error', () => undefined);
+  const bound = withBackend(createPostgresBackend);
+  return {
+    kind: 'postgres',
+    async check() {
+      const client = await pool.connect();
+      try {
+        await runMigrations(client);
+      } finally {
+        client.release();
+      }
+    },
+    queue: (name) =>
+      jobQueue(
+        new bound.Queue(name, {
+          connection: pool,
+          defaultJobOptions: jobOptions,
+        }) as unknown as Queue,
+      ),
+    worker: (name, process, options) =>
+      quiet(
+        new bound.Worker<JobData>(
+          name,
+          (job) =>
+            process({ id: job.data.id, kind: job.name, redelivered: job.attemptsStarted > 1 }),
+          { connection: pool, ...workerOptions, ...options },
+        ),
+      ),
+    reachable: () =>
+      pool.query('SELECT 1').then(
+        () => true,
+        () => false,
+      ),
+    close: () => pool.end(),
+  };
+}
+
+function jobQueue(queue: Queue): JobQueue {
+  quiet(queue);
+  return {
+    async add(jobs) {
+      await queue.addBulk(
+        jobs.map(({ kind, jobId, id }) => ({ name: kind, data: { id }, opts: { jobId } })),
+      );
+    },
+    bullmq: queue,
+    close: () => queue.close(),
+  };
+}
+
+/** Errors of a queue's connection are no errors of ours: it reconnects, and the relay stands behind it. */
+function quiet<T extends { on(event: 'error', listener: () => void): unknown }>(emitter: T): T {
+  emitter.on('error', () => undefined);
+  return emitter;
+}

@@ -1,0 +1,83 @@
+import type { MessageKind } from '@floy/contracts';
+import type { Publisher } from '@floy/database/after-commit';
+import type { Database } from '@floy/database/database';
+
+export interface Relay {
+  stop(): Promise<void>;
+}
+
+const batchSize = 200;
+const longestPauseMs = 1000;
+const shortestPauseMs = 30;
+
+interface DueMessage {
+  id: string;
+  kind: MessageKind;
+  claims: number;
+}
+
+/**
+ * Publishes what is due and not done, again and again: timers whose time has come, and whatever got
+ * lost on any way. It moves `publish_at` forward first (2 s growing to 10 s) and commits, so that
+ * several relays share the rows and a dying one loses nothing.
+ *
+ * Rows are claimed by their state with SKIP LOCKED, never by "later than the last seen": numbers and
+ * times do not become visible in order.
+ */
+export function startRelay(
+  database: Database,
+  publisher: Publisher,
+  onError: (error: unknown) => void,
+): Relay {
+  let stopped = false;
+  let wake: () => void = () => undefined;
+  const loop = run();
+
+  async function run(): Promise<void> {
+    while (!stopped) {
+      let pauseMs = longestPauseMs;
+      try {
+        pauseMs = await relayOnce(database, publisher);
+      } catch (error) {
+        onError(error);
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, pauseMs);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  return {
+    async stop() {
+      stopped = true;
+      wake();
+      await loop;
+    },
+  };
+}
+
+/** One pass; answers after how many milliseconds the next is worth it. */
+async function relayOnce(database: Database, publisher: Publisher): Promise<number> {
+  const { rows } = await database.knex.raw<{ rows: DueMessage[] }>(
+    `WITH due AS (
+       SELECT id FROM messages WHERE done_at IS NULL AND publish_at <= clock_timestamp()
+       ORDER BY publish_at LIMIT ${batchSize} FOR UPDATE SKIP LOCKED
+     )
+     UPDATE messages m
+     SET publishes = publishes + 1,
+         publish_at = clock_timestamp() + make_interval(secs => least(2 * (publishes + 1), 10))
+     FROM due WHERE m.id = due.id RETURNING m.id, m.kind, m.claims`,
+  );
+  if (rows.length > 0) await publisher.publish(rows);
+  if (rows.length === batchSize) return 0;
+  const next = await database.knex.raw<{ rows: { pause: number | null }[] }>(
+    `SELECT extract(epoch FROM min(publish_at) - clock_timestamp())::float8 * 1000 AS pause
+     FROM messages WHERE done_at IS NULL`,
+  );
+  const pause = next.rows[0]?.pause ?? longestPauseMs;
+  return Math.min(Math.max(pause, shortestPauseMs), longestPauseMs);
+}
