@@ -26,3 +26,4 @@ export * from './git-names.js';
 export * from './repository-key.js';
 export * from './interfaces.js';
 export * from './repositories.js';
+export * from './questions.js';

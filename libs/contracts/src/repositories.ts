@@ -38,35 +38,45 @@ export interface TaskFilter extends Page {
   readonly type?: TaskType;
 }
 
+/** What a new thing says; ids and times are given to it. */
+export type NewVersion = Omit<Version, 'id' | 'created_at'>;
+export type NewApplication = Omit<Application, 'id' | 'created_at' | 'updated_at'>;
+export type NewEnvironment = Omit<Environment, 'id' | 'created_at' | 'updated_at'>;
+
 /** `getById` and `delete` throw NotFoundError; a duplicate is a ConflictError. */
 export interface VersionRepository {
-  create(version: Version): Promise<void>;
+  create(version: NewVersion): Promise<Version>;
   getById(id: string): Promise<Version>;
   list(filter: VersionFilter): Promise<Listed<Version>>;
   /** ConflictError while a deployment names it. */
   delete(id: string): Promise<void>;
 }
 
+export type ApplicationChange = Pick<Application, 'id' | 'name' | 'type' | 'config'>;
+export type EnvironmentChange = Pick<Environment, 'id' | 'name' | 'config' | 'is_active'>;
+
 /** Configs hold their secrets here; who answers a request redacts them. */
 export interface ApplicationRepository {
-  create(application: Application): Promise<void>;
+  create(application: NewApplication): Promise<Application>;
   getById(id: string): Promise<Application>;
   list(filter: ApplicationFilter): Promise<Listed<Application>>;
-  update(application: Application): Promise<void>;
+  /** Replaces name, type and config. */
+  update(application: ApplicationChange): Promise<Application>;
   delete(id: string): Promise<void>;
 }
 
 export interface EnvironmentRepository {
-  create(environment: Environment): Promise<void>;
+  create(environment: NewEnvironment): Promise<Environment>;
   getById(id: string): Promise<Environment>;
   list(filter: EnvironmentFilter): Promise<Listed<Environment>>;
-  update(environment: Environment): Promise<void>;
+  /** Replaces name, config and is_active. */
+  update(environment: EnvironmentChange): Promise<Environment>;
   delete(id: string): Promise<void>;
 }
 
-/** Statuses are written by transitions alone: `update` takes those that are legal next ones. */
+/** Statuses are written by transitions: `update` is a ConflictError for one that is not a legal next. */
 export interface DeploymentRepository {
-  create(deployment: NewDeployment): Promise<void>;
+  create(deployment: NewDeployment): Promise<Deployment>;
   getById(id: string): Promise<Deployment>;
   list(filter: DeploymentFilter): Promise<Listed<Deployment>>;
   update(deployment: Pick<Deployment, 'id' | 'status' | 'error_message'>): Promise<void>;
@@ -75,16 +85,21 @@ export interface DeploymentRepository {
 /** What a new deployment says; everything else about it follows. */
 export type NewDeployment = Pick<
   Deployment,
-  'id' | 'version_id' | 'application_ids' | 'environment_id' | 'created_by'
+  'version_id' | 'application_ids' | 'environment_id' | 'created_by'
 >;
 
+/** Tasks are made by planning their workflow, all of them at once. */
 export interface TaskRepository {
-  create(task: NewTask): Promise<void>;
+  create(task: NewTask): Promise<Task>;
   getById(id: string): Promise<Task>;
   list(filter: TaskFilter): Promise<Listed<Task>>;
+  /** ConflictError where the transition table has no such next status. */
   update(task: Pick<Task, 'id' | 'status' | 'result'>): Promise<void>;
   getByDeploymentId(deploymentId: string): Promise<Task[]>;
 }
 
 /** What a new task says. */
-export type NewTask = Pick<Task, 'id' | 'deployment_id' | 'application_id' | 'type' | 'payload'>;
+export type NewTask = Pick<
+  Task,
+  'deployment_id' | 'application_id' | 'type' | 'payload' | 'depends_on'
+>;

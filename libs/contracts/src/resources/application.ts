@@ -36,7 +36,6 @@ export type CreateApplicationRequest = Static<typeof CreateApplicationRequest>;
 export const UpdateApplicationRequest = Closed(
   {
     name: Type.Optional(RequiredText),
-    repository: Type.Optional(RequiredText),
     type: Type.Optional(RequiredText),
     config: Type.Optional(Config),
   },

@@ -1,0 +1,50 @@
+import type { CommandResult, ServiceStatus } from './resources/physical.js';
+
+/** What every question to hosts says: which ones (`host` or `host:port`, all when empty), how long. */
+interface ToHosts {
+  readonly hosts: readonly string[];
+  /** Seconds; none begins after them. */
+  readonly timeout: number;
+}
+
+/** A live question to the deployer of physical environments; sealed in its row. */
+export type PhysicalQuestion =
+  | (ToHosts & {
+      readonly kind: 'service-status' | 'restart-service';
+      /** The service's name; its commands are those of this application. */
+      readonly service: string;
+      readonly applicationId: string;
+    })
+  | (ToHosts & { readonly kind: 'run-command'; readonly command: string })
+  | (ToHosts & {
+      readonly kind: 'upload-artifact';
+      readonly sha256: string;
+      /** Null sends it below every `deploy_path` of the environment. */
+      readonly applicationId: string | null;
+    });
+
+/** The kinds of questions, and which of them change something on a host. */
+export const questionKinds = {
+  'service-status': { changes: false },
+  'restart-service': { changes: true },
+  'run-command': { changes: true },
+  'upload-artifact': { changes: true },
+} as const satisfies Record<PhysicalQuestion['kind'], { changes: boolean }>;
+
+/** What a question's answer holds where it could be asked. */
+export interface QuestionValues {
+  'service-status': readonly ServiceStatus[];
+  'restart-service': readonly CommandResult[];
+  'run-command': readonly CommandResult[];
+  'upload-artifact': readonly CommandResult[];
+}
+
+/** An answer; sealed in the question's row. `refused` says why it was not asked, as an HTTP error. */
+export type QuestionAnswer =
+  | { readonly ok: true; readonly value: readonly (CommandResult | ServiceStatus)[] }
+  | {
+      readonly ok: false;
+      readonly refused: 'invalid' | 'conflict' | 'unavailable';
+      readonly message: string;
+      readonly details: Readonly<Record<string, unknown>>;
+    };

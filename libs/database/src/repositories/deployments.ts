@@ -1,0 +1,90 @@
+import type { Deployment, DeploymentRepository } from '@floy/contracts';
+import { ConflictError } from '@floy/domain';
+import type { Knex } from 'knex';
+import type { DeploymentRow } from '../rows.js';
+import type { Transaction } from '../transaction.js';
+import { createDeployment } from '../transitions/create-deployment.js';
+import { endDeployment } from '../transitions/deployment-changes.js';
+import { lockDeployment } from '../transitions/load-tree.js';
+import { setStatus } from '../transitions/set-status.js';
+import { findById, listed } from './find.js';
+
+interface DeploymentReading extends DeploymentRow {
+  readonly application_ids: string[];
+}
+
+/** Runs work in a transaction: one of its own, or the caller's. */
+export type Transact = <T>(work: (tx: Transaction) => Promise<T>) => Promise<T>;
+
+/** Deployments: read from `knex`, written by transitions inside `transact`. */
+export function createDeploymentRepository(knex: Knex, transact: Transact): DeploymentRepository {
+  const getById = (id: string) => readDeployment(knex, id);
+  return {
+    create: (deployment) =>
+      transact(async (tx) => {
+        const { id } = await createDeployment(tx, {
+          versionId: deployment.version_id,
+          applicationIds: deployment.application_ids,
+          environmentId: deployment.environment_id,
+          createdBy: deployment.created_by,
+        });
+        return readDeployment(tx.knex, id);
+      }),
+    getById,
+    list({ status, environmentId, versionId, ...page }) {
+      const query = selectDeployments(knex);
+      if (status !== undefined) query.where('status', status);
+      if (environmentId !== undefined) query.where('environment_id', environmentId);
+      if (versionId !== undefined) query.where('version_id', versionId);
+      return listed(query, page, deploymentOf);
+    },
+    update: ({ id, status, error_message }) =>
+      transact(async (tx) => {
+        await readDeployment(tx.knex, id);
+        const row = await lockDeployment(tx, id);
+        if (row === undefined || row.status === status) return;
+        const ends = status === 'success' || status === 'failed' || status === 'rolled_back';
+        if (ends) {
+          await endDeployment(tx, row, { do: 'end-deployment', status, message: error_message });
+        } else {
+          await setStatus(tx, 'deployment', id, status, { error_message });
+        }
+        const after = await readDeployment(tx.knex, id);
+        if (after.status === status) return;
+        throw new ConflictError(`Deployment ${id} is ${row.status}: it cannot become ${status}`);
+      }),
+  };
+}
+
+/** A deployment as the API shows it. Throws NotFoundError. */
+export async function readDeployment(knex: Knex, id: string): Promise<Deployment> {
+  const query = selectDeployments(knex).where({ id });
+  return deploymentOf(await findById<DeploymentReading>(query, 'dep', 'deployment', id));
+}
+
+function selectDeployments(knex: Knex): Knex.QueryBuilder {
+  const applications = knex.raw(`(
+    SELECT array_agg(a.application_id ORDER BY a.position)
+    FROM deployment_applications a WHERE a.deployment_id = deployments.id
+  ) AS application_ids`);
+  return knex('deployments').select('deployments.*', applications);
+}
+
+function deploymentOf(row: DeploymentReading): Deployment {
+  return {
+    id: row.id,
+    version_id: row.version_id,
+    application_ids: row.application_ids,
+    environment_id: row.environment_id,
+    status: row.status,
+    created_by: row.created_by,
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
+    started_at: row.started_at?.toISOString() ?? null,
+    completed_at: row.completed_at?.toISOString() ?? null,
+    error_message: row.error_message,
+    settled_at: row.settled_at?.toISOString() ?? null,
+    rollback_of: row.rollback_of,
+    waiting_for: row.waiting_for,
+  };
+}
