@@ -1,0 +1,138 @@
+import { CouldNotTellError } from '@floy/domain';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { Socket } from 'node:net';
+import type { Duplex, Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { BuildUser } from './build-user.js';
+import { containedWords, type Containment } from './containment.js';
+import { exitOf, type CommandExit } from './exit-verdict.js';
+import { environmentScript, INIT_SCRIPT } from './init-script.js';
+
+/** Where programs are looked for unless the environment given says otherwise. */
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+const SUPERVISOR = fileURLToPath(new URL('./supervisor.mjs', import.meta.url));
+const START_ERROR_BYTES = 4096;
+
+export interface ContainedOptions {
+  containment: Containment;
+  /** Undefined for Floy's own user. */
+  user: BuildUser | undefined;
+  words: readonly string[];
+  cwd: string;
+  env: Readonly<Record<string, string>>;
+  /** A value that stands in `env` and nowhere else; the supervisor finds processes by it. */
+  marker: string;
+}
+
+export interface ContainedProcess {
+  /** Standard output and standard error as one. */
+  output: Readable;
+  /**
+   * Settles when all processes of the command are gone (with a supervisor: all it could find).
+   * Rejects with `CouldNotTellError` when the command was never started.
+   */
+  ended: Promise<CommandExit>;
+  /** Ends everything, at once. */
+  kill(): void;
+}
+
+/** Starts a program contained. Throws `VerdictError` when the environment cannot be given to it. */
+export function startContained(options: ContainedOptions): ContainedProcess {
+  const { containment, user, words, cwd, marker } = options;
+  const environment = environmentScript(options.env);
+  const supervised = containment.kind === 'supervisor';
+  const outer = supervised
+    ? [process.execPath, SUPERVISOR, String(user?.uid ?? '-'), String(user?.gid ?? '-'), marker]
+    : containedWords(containment, user);
+  const inner = ['/bin/sh', '-c', INIT_SCRIPT, 'floy-init', cwd, ...words];
+  const [program = '', ...rest] = outer.concat(inner);
+  const child = spawn(program, rest, {
+    cwd: '/',
+    env: { PATH: DEFAULT_PATH },
+    // A session of its own: a Ctrl-C meant for the runner does not reach the command.
+    detached: true,
+    stdio: [supervised ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'],
+  });
+  const output = child.stdout as Socket;
+  const ended = new Promise<CommandExit>((resolve, reject) => {
+    let startErrors = '';
+    let up = false;
+    const notStarted = (why: string) =>
+      reject(new CouldNotTellError(`the command could not be started: ${why.trim()}`));
+    child.stderr?.on('data', (chunk: Buffer) => {
+      if (startErrors.length < START_ERROR_BYTES) startErrors += chunk.toString('utf8');
+    });
+    const control = child.stdio[3] as Duplex;
+    control.on('error', () => undefined);
+    control.once('data', () => {
+      up = true;
+      control.end(environment);
+    });
+    child.stdin?.on('error', () => undefined);
+    child.once('error', (error) => notStarted(error.message));
+    child.once('exit', (code, signal) => {
+      if (supervised) closeWhenQuiet(output);
+      if (!up && code !== null) {
+        if (child.stderr?.closed) notStarted(startErrors);
+        else child.stderr?.once('close', () => notStarted(startErrors));
+      } else resolve(exitOf(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+    });
+  });
+  // The output is read first; a failure in the meantime is not an unhandled one.
+  ended.catch(() => undefined);
+  return { output, ended, kill: () => (supervised ? endSupervisor(child) : endNamespace(child)) };
+}
+
+/**
+ * Kills the first process of the namespace rather than `unshare`, its parent: the first one is
+ * gone only after all others are, and `unshare` ends after it. So its exit tells that all is over.
+ */
+function endNamespace(child: ChildProcess): void {
+  if (child.pid === undefined || hasEnded(child)) return;
+  const first = childrenOf(child.pid);
+  for (const pid of first) killIfThere(pid);
+  if (first.length === 0) child.kill('SIGKILL');
+  setTimeout(() => child.kill('SIGKILL'), 500).unref();
+}
+
+function endSupervisor(child: ChildProcess): void {
+  if (child.pid === undefined || hasEnded(child)) return;
+  child.stdin?.end();
+  setTimeout(() => child.kill('SIGKILL'), 900).unref();
+}
+
+const hasEnded = (child: ChildProcess): boolean =>
+  child.exitCode !== null || child.signalCode !== null;
+
+function childrenOf(pid: number): number[] {
+  try {
+    const list = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return list === '' ? [] : list.split(' ').map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended already.
+  }
+}
+
+/** A process the supervisor did not find may hold the output open for ever: silence ends it. */
+function closeWhenQuiet(output: Socket): void {
+  let seen = -1;
+  const timer = setInterval(() => {
+    if (!output.closed && (output.bytesRead !== seen || output.readableLength > 0)) {
+      seen = output.bytesRead;
+      return;
+    }
+    clearInterval(timer);
+    output.destroy();
+  }, 500);
+}

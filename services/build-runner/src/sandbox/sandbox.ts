@@ -1,0 +1,192 @@
+import { CouldNotTellError, messageOf, VerdictError } from '@floy/domain';
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { StringDecoder } from 'node:string_decoder';
+import type { BuildUser } from './build-user.js';
+import { DEFAULT_PATH, startContained, type ContainedProcess } from './contained-process.js';
+import {
+  CONTAINMENTS,
+  shortcomingOf,
+  type Containment,
+  type ContainmentKind,
+} from './containment.js';
+import type { CommandExit } from './exit-verdict.js';
+import { makeScratch } from './folders.js';
+
+export interface RunOptions {
+  /** How errors call it (`build_command`); "the command" by default. */
+  name?: string;
+  cwd: string;
+  /** Added to `PATH`, `HOME`, `TMPDIR`, `LANG` and `CI`; `HOME` and `TMPDIR` cannot be replaced. */
+  env?: Readonly<Record<string, string>>;
+  timeoutSeconds: number;
+  /** How long the command may print nothing; no limit when left out. */
+  inactivitySeconds?: number;
+  /** Cancels: everything is killed, and the call rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /**
+   * Gets the output as it comes, standard error included, NUL characters replaced. The command is
+   * held up while a promise given back is open; a failure ends the command and is thrown.
+   */
+  onOutput?: (text: string) => void | Promise<void>;
+}
+
+/** Runs commands so that nothing of them outlives the call, nor the death of this process. */
+export interface Sandbox {
+  readonly containment: Containment;
+  readonly user: BuildUser | undefined;
+  /**
+   * Runs a shell command (`sh -e`) as the build user. Answers however it exits; see `exitVerdict`.
+   * Throws `VerdictError` when a limit is passed, `CouldNotTellError` when it cannot be started.
+   */
+  runCommand(options: RunOptions & { command: string; shell?: string }): Promise<CommandExit>;
+  /**
+   * Runs a program of Floy's own choice as Floy's user. `makesNamespaces` for one that makes user
+   * namespaces itself, which does not work inside of another.
+   */
+  runProgram(
+    options: RunOptions & { words: readonly string[]; makesNamespaces?: boolean },
+  ): Promise<CommandExit>;
+}
+
+export interface SandboxOptions {
+  /** See `findBuildUser`. */
+  user: BuildUser | undefined;
+  /** Told once when the containment has a shortcoming. */
+  warn?: (message: string) => void;
+  /** Where folders for `HOME` and `TMPDIR` are made; the system's temporary folder by default. */
+  scratchFolder?: string;
+  /** Use this kind or none, for tests. */
+  only?: ContainmentKind;
+}
+
+/** Finds out what this machine allows, best first. Throws `CouldNotTellError` if nothing works. */
+export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const { user, scratchFolder } = options;
+  const containment = await findContainment(options);
+  const shortcoming = shortcomingOf(containment);
+  if (shortcoming) options.warn?.(shortcoming);
+
+  const run = async (
+    how: { containment: Containment; user: BuildUser | undefined },
+    words: readonly string[],
+    runOptions: RunOptions,
+  ): Promise<CommandExit> => {
+    runOptions.signal?.throwIfAborted();
+    const scratch = await makeScratch(how.user, scratchFolder);
+    try {
+      const env = {
+        PATH: DEFAULT_PATH,
+        LANG: 'C.UTF-8',
+        CI: 'true',
+        ...runOptions.env,
+        HOME: scratch.home,
+        TMPDIR: scratch.temporary,
+      };
+      const marker = scratch.home;
+      return await follow(
+        startContained({ ...how, words, cwd: runOptions.cwd, env, marker }),
+        runOptions,
+      );
+    } finally {
+      await scratch.remove();
+    }
+  };
+
+  return {
+    containment,
+    user,
+    async runCommand({ command, shell = '/bin/sh', ...rest }) {
+      await access(shell, constants.X_OK).catch(() => {
+        throw new VerdictError(`the shell ${shell} is not installed where builds run`);
+      });
+      return run({ containment, user }, [shell, '-e', '-c', command], rest);
+    },
+    async runProgram({ words, makesNamespaces = false, ...rest }) {
+      const supervised: Containment = { kind: 'supervisor', ownProc: false };
+      // Root in a user namespace of one user cannot reach what other users own.
+      const avoid =
+        containment.kind === 'user-namespace' && (makesNamespaces || process.getuid?.() === 0);
+      const how = { containment: avoid ? supervised : containment, user: undefined };
+      return run(how, words, rest);
+    },
+  };
+}
+
+async function findContainment({ user, only, ...rest }: SandboxOptions): Promise<Containment> {
+  const reasons: string[] = [];
+  const root = process.getuid?.() === 0;
+  for (const containment of CONTAINMENTS) {
+    if (only !== undefined && containment.kind !== only) continue;
+    if (containment.kind === 'pid-namespace' && !root) continue;
+    const scratch = await makeScratch(user, rest.scratchFolder);
+    try {
+      const env = { PATH: DEFAULT_PATH, HOME: scratch.home };
+      const trial = { containment, user, words: ['true'], cwd: '/', env, marker: scratch.home };
+      const { exitCode } = await follow(startContained(trial), { cwd: '/', timeoutSeconds: 10 });
+      if (exitCode === 0) return containment;
+      reasons.push(`${containment.kind}: exit code ${exitCode}`);
+    } catch (error) {
+      reasons.push(`${containment.kind}: ${messageOf(error)}`);
+    } finally {
+      await scratch.remove();
+    }
+  }
+  throw new CouldNotTellError(`this machine cannot run builds: ${reasons.join('; ')}`);
+}
+
+async function follow(running: ContainedProcess, options: RunOptions): Promise<CommandExit> {
+  const { name = 'the command', timeoutSeconds, inactivitySeconds, signal, onOutput } = options;
+  let stopped: { reason: unknown } | undefined;
+  let delivering = false;
+  const stop = (reason: unknown): void => {
+    stopped ??= { reason };
+    running.kill();
+  };
+  const onAbort = (): void => stop(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const deadline = setTimeout(() => {
+    stop(new VerdictError(`${name} ran longer than ${timeoutSeconds} s and was ended`));
+  }, timeoutSeconds * 1000);
+  const idle =
+    inactivitySeconds === undefined
+      ? undefined
+      : setTimeout(() => {
+          // Held up by whoever takes the output: that is not the command's silence.
+          if (delivering) idle?.refresh();
+          else
+            stop(
+              new VerdictError(`${name} printed nothing for ${inactivitySeconds} s and was ended`),
+            );
+        }, inactivitySeconds * 1000);
+
+  const decoder = new StringDecoder('utf8');
+  const deliver = async (text: string): Promise<void> => {
+    if (text === '' || !onOutput) return;
+    delivering = true;
+    await onOutput(text.replaceAll('\0', '\ufffd'));
+    delivering = false;
+  };
+  if (signal?.aborted) onAbort();
+  try {
+    for await (const chunk of running.output as AsyncIterable<Buffer>) {
+      idle?.refresh();
+      await deliver(decoder.write(chunk));
+      idle?.refresh();
+    }
+    await deliver(decoder.end());
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') stop(error);
+  }
+  try {
+    const exit = await running.ended;
+    if (stopped) throw stopped.reason;
+    return exit;
+  } catch (error) {
+    throw stopped ? stopped.reason : error;
+  } finally {
+    clearTimeout(deadline);
+    clearTimeout(idle);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
