@@ -1,0 +1,44 @@
+import { quote } from '../ssh/quote.js';
+import { type CommandPlace, enterRelease } from './environment.js';
+
+/** First line of every step: what it holds is not left on the disk. */
+export const FORGET_SCRIPT = 'rm -f "$0"\numask 022';
+
+/**
+ * A step that runs one command of the settings, in the new release or where `current` points
+ * (in the new release while there is no current one). `eval` keeps the command out of every argument list.
+ */
+export function commandStep(
+  place: CommandPlace,
+  where: 'release' | 'current',
+  command: string,
+): string {
+  const release = quote(`${place.deployPath}/releases/${place.releaseDir}`);
+  const folder =
+    where === 'current'
+      ? `folder=${quote(`${place.deployPath}/current`)}
+[ -d "$folder/." ] || folder=${release}`
+      : `folder=${release}`;
+  return `${FORGET_SCRIPT}
+${folder}
+${enterRelease(place)}
+eval ${quote(command)}`;
+}
+
+/**
+ * The step that makes a release the running one: the link is replaced by an atomic rename, so that
+ * a reader finds the old or the new one and never none; then the service is restarted. Both in one
+ * step: either may be repeated, and a host pays for one step instead of two.
+ */
+export function switchStep(place: CommandPlace, restartCommand: string): string {
+  return `${FORGET_SCRIPT}
+deploy_path=${quote(place.deployPath)}
+release=${quote(`releases/${place.releaseDir}`)}
+cd "$deploy_path" || exit 1
+[ -d "$release" ] || { echo "$deploy_path/$release is not there" >&2; exit 1; }
+[ -L current ] || [ ! -e current ] || { echo "$deploy_path/current is not a link" >&2; exit 1; }
+ln -sfn "$release" .floy/current.new && mv -fT .floy/current.new current || { echo "$deploy_path/current could not be switched" >&2; exit 1; }
+folder=$deploy_path/current
+${enterRelease(place)}
+eval ${quote(restartCommand)}`;
+}

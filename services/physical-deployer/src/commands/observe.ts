@@ -1,0 +1,70 @@
+import { quote } from '../ssh/quote.js';
+import { assign } from './assign.js';
+import { type CommandPlace, enterRelease } from './environment.js';
+
+/** No look at a host takes longer than this for one command. */
+export const LOOK_SECONDS = 10;
+
+/**
+ * Runs a command for at most so many seconds; it and its children are ended after that (exit code
+ * 124). The text goes by a variable, not by an argument list, and is not left in the environment.
+ */
+export function bounded(command: string, seconds: number): string {
+  return `FLOY_COMMAND=${quote(command)} timeout -k 2 ${seconds} sh -c 'floy_command=$FLOY_COMMAND; unset FLOY_COMMAND; eval "$floy_command"'`;
+}
+
+/**
+ * Tells what is on a host, changing nothing. Marks: `current DIR` (if the link points to a release), `release
+ * DIR` for each one, and with a current release `status CODE` after the status command's output.
+ */
+export function observe(deployPath: string, statusCommand: string): string {
+  return `${assign({ deploy_path: deployPath })}
+cd "$deploy_path" 2>/dev/null || exit 0
+for marker in releases/*/.floy-release; do
+  [ -f "$marker" ] || continue
+  release=\${marker#releases/}
+  floy_mark release "\${release%/*}"
+done
+[ -d current/. ] || exit 0
+current=$(readlink current)
+floy_mark current "\${current##*/}"
+version=
+[ ! -f current/.floy-release ] || read -r sha version <current/.floy-release
+FLOY_VERSION=$version
+FLOY_RELEASE_PATH=$deploy_path/$current
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export FLOY_VERSION FLOY_RELEASE_PATH PATH
+cd current
+[ ! -f .floy-env ] || . ./.floy-env
+${bounded(statusCommand, LOOK_SECONDS)} 2>&1
+floy_mark status $?`;
+}
+
+/** What makes a host healthy besides what it answers over HTTP. */
+export interface HealthLook extends CommandPlace {
+  readonly statusCommand: string;
+  readonly healthCommand?: string;
+}
+
+/**
+ * One look at whether the wanted release runs. Marks: `current DIR`; then output and `status CODE`; then output
+ * and `health CODE`, if there is such a command. Stops at the first that is not as it should be.
+ */
+export function lookAtHealth(look: HealthLook): string {
+  const health =
+    look.healthCommand === undefined
+      ? ''
+      : `[ "$code" -eq 0 ] || exit 0
+${bounded(look.healthCommand, LOOK_SECONDS)} 2>&1
+floy_mark health $?`;
+  return `${assign({ deploy_path: look.deployPath, wanted: `releases/${look.releaseDir}` })}
+current=$(readlink "$deploy_path/current")
+floy_mark current "\${current##*/}"
+[ "$current" = "$wanted" ] || exit 0
+folder=$deploy_path/current
+${enterRelease(look)}
+${bounded(look.statusCommand, LOOK_SECONDS)} 2>&1
+code=$?
+floy_mark status "$code"
+${health}`;
+}

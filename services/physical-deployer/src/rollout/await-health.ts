@@ -1,0 +1,51 @@
+import { VerdictError } from '@floy/domain';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Hosts } from './hosts.js';
+import type { HostRelease, HostWork } from './host-work.js';
+import { type HealthSeen, seeHealth } from './look-at-health.js';
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 1000;
+
+/**
+ * Looks at a host until it is healthy and has stayed so for the asked time.
+ *
+ * @throws VerdictError with the last reason when it was not in time, or did not stay so
+ */
+export async function awaitHealth(
+  hosts: Hosts,
+  work: HostWork,
+  release: HostRelease,
+): Promise<void> {
+  const { timeoutSeconds, minHealthySeconds } = release.settings.health;
+  const began = performance.now();
+  const seconds = (since: number): number => (performance.now() - since) / 1000;
+  let pause = FIRST_PAUSE_MS;
+  let seen: HealthSeen;
+  while (!(seen = await seeHealth(hosts, work, release)).healthy) {
+    if (seconds(began) >= timeoutSeconds) {
+      throw verdict(`not healthy within ${timeoutSeconds} s`, seen);
+    }
+    await pauseFor(pause, work.signal);
+    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+  }
+  const healthySince = performance.now();
+  while (seconds(healthySince) < minHealthySeconds) {
+    const left = (minHealthySeconds - seconds(healthySince)) * 1000;
+    await pauseFor(Math.min(LONGEST_PAUSE_MS, left), work.signal);
+    seen = await seeHealth(hosts, work, release);
+    if (!seen.healthy) {
+      const after = Math.round(seconds(healthySince));
+      throw verdict(`healthy, but no longer after ${after} of ${minHealthySeconds} s`, seen);
+    }
+  }
+}
+
+function verdict(text: string, seen: HealthSeen): VerdictError {
+  return new VerdictError(`${text}: ${seen.reason}`, { step: 'health', reason: seen.reason });
+}
+
+async function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+  signal.throwIfAborted();
+}

@@ -1,0 +1,69 @@
+import { lookAtHealth } from '../commands/observe.js';
+import { quoteTail } from './quote-tail.js';
+import type { Hosts } from './hosts.js';
+import type { HostRelease, HostWork } from './host-work.js';
+import { httpHealth } from './http-health.js';
+import { runScript } from './run-script.js';
+import { withHost } from './with-host.js';
+
+/** What one look at a host has shown. */
+export interface HealthSeen {
+  readonly healthy: boolean;
+  /** Why not, for people. */
+  readonly reason: string;
+}
+
+const HEALTHY: HealthSeen = { healthy: true, reason: '' };
+
+/** Looks once whether the release is the current one, runs, and answers well. */
+export async function seeHealth(
+  hosts: Hosts,
+  work: HostWork,
+  release: HostRelease,
+): Promise<HealthSeen> {
+  const { settings, releaseDir, version } = release;
+  const script = lookAtHealth({
+    deployPath: settings.deployPath,
+    releaseDir,
+    version,
+    statusCommand: settings.statusCommand,
+    healthCommand: settings.health.command,
+  });
+  return withHost(hosts.pool, work, async (client) => {
+    const said: Record<string, { rest: string; output: string }> = {};
+    let output = '';
+    await runScript(client, script, {
+      signal: work.signal,
+      onOutput: (chunk) => (output = (output + chunk.toString('utf8')).slice(-4096)),
+      onMark(word, rest) {
+        said[word] = { rest, output };
+        output = '';
+      },
+    });
+    const current = said['current']?.rest ?? '';
+    if (current !== releaseDir) {
+      return unhealthy(`current points to ${current || 'nothing'} instead of ${releaseDir}`);
+    }
+    for (const [word, name] of [
+      ['status', 'status_command'],
+      ['health', 'health_check_command'],
+    ] as const) {
+      const one = said[word];
+      if (one === undefined) {
+        if (word === 'health' && settings.health.command === undefined) continue;
+        return unhealthy(`${name} was not run`);
+      }
+      if (one.rest === '0') continue;
+      const how = one.rest === '124' ? 'did not end in time' : `ended with exit code ${one.rest}`;
+      return unhealthy(`${name} ${how}${quoteTail(one.output)}`);
+    }
+    const { url, from } = settings.health;
+    if (url === undefined) return HEALTHY;
+    const reason = await httpHealth(url, from === 'host' ? client : undefined, work.signal);
+    return reason === undefined ? HEALTHY : unhealthy(reason);
+  });
+}
+
+function unhealthy(reason: string): HealthSeen {
+  return { healthy: false, reason };
+}

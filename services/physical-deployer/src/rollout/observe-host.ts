@@ -1,0 +1,40 @@
+import type { HostSettings } from '@floy/domain';
+import { observe } from '../commands/observe.js';
+import type { Hosts } from './hosts.js';
+import { checkedPath, type HostReach } from './host-work.js';
+import { runScript } from './run-script.js';
+import { withHost } from './with-host.js';
+
+/** What was seen on a host. */
+export interface HostSeen {
+  /** The release folder that `current` points to. */
+  readonly current: string | null;
+  /** Whether the status command, run there, ended with 0. */
+  readonly running: boolean;
+  readonly statusOutput: string;
+  /** Release folders that are whole. */
+  readonly releases: readonly string[];
+}
+
+/** Looks at a host, changing nothing and asking nobody's leave. */
+export function observeHost(
+  hosts: Hosts,
+  reach: HostReach,
+  settings: Pick<HostSettings, 'deployPath' | 'statusCommand'>,
+): Promise<HostSeen> {
+  const script = observe(checkedPath(settings.deployPath), settings.statusCommand);
+  return withHost(hosts.pool, reach, async (client) => {
+    const releases: string[] = [];
+    let current: string | null = null;
+    let code = '';
+    const { stdout } = await runScript(client, script, {
+      signal: reach.signal,
+      onMark(word, rest) {
+        if (word === 'release') releases.push(rest);
+        else if (word === 'current') current = rest;
+        else if (word === 'status') code = rest;
+      },
+    });
+    return { current, running: code === '0', statusOutput: stdout, releases };
+  });
+}

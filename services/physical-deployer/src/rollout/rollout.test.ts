@@ -1,0 +1,180 @@
+import { VerdictError } from '@floy/domain';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { lstat, mkdir, readFile, readlink, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { failure, type HostFixture, startHostFixture, textOf } from '../../testing/host-fixture.js';
+import { observeHost } from './observe-host.js';
+import { pruneHost } from './prune-host.js';
+import { runOnHost } from './run-on-host.js';
+import { stageHost } from './stage-host.js';
+import { switchHost } from './switch-host.js';
+
+describe('bringing releases to a host', () => {
+  let fixture: HostFixture;
+  beforeAll(async () => {
+    fixture = await startHostFixture({ hosts: 1 });
+  });
+  afterAll(() => fixture.stop());
+
+  it('stages, switches, and does nothing of it twice', async () => {
+    const deployPath = fixture.deployPath();
+    const lines: string[] = [];
+    const steps: string[] = [];
+    const work = fixture.work({
+      log: (line) => lines.push(line),
+      beforeStep: async (name) => void steps.push(name),
+    });
+    const release = await fixture.release(deployPath, {
+      version: 'v1.0.0',
+      files: { 'app.txt': 'one', 'config/app.ini': 'a=1' },
+      settings: {
+        preSwitchCommand: 'echo "pre_switch $(pwd -P)"',
+        drainCommand: 'echo drain',
+        postSwitchCommand: 'echo "post_switch $FLOY_RELEASE_PATH $GREETING"',
+        undrainCommand: 'echo undrain',
+        statusCommand: 'test "$(cat app.txt)" = one',
+        environment: { GREETING: "it's `me`\n$HOME" },
+        sharedPaths: ['config/app.ini', 'data/uploads'],
+      },
+    });
+    await stageHost(fixture.hosts, work, release);
+    const folder = join(deployPath, 'releases', release.releaseDir);
+    expect(await readFile(join(folder, 'app.txt'), 'utf8')).toBe('one');
+    expect((await stat(join(folder, '.floy-env'))).mode & 0o777).toBe(0o600);
+    expect((await stat(join(deployPath, '.floy'))).mode & 0o777).toBe(0o700);
+    expect(await readlink(join(folder, 'config/app.ini'))).toBe(
+      `${deployPath}/shared/config/app.ini`,
+    );
+    expect(await readFile(join(deployPath, 'shared/config/app.ini'), 'utf8')).toBe('a=1');
+    expect((await lstat(join(deployPath, 'shared/data/uploads'))).isDirectory()).toBe(true);
+    expect(steps).toEqual(['stage']);
+
+    await switchHost(fixture.hosts, work, release, { runPreSwitch: true });
+    expect(steps).toEqual(['stage', 'pre_switch', 'drain', 'switch', 'post_switch', 'undrain']);
+    expect(await readlink(join(deployPath, 'current'))).toBe(`releases/${release.releaseDir}`);
+    expect(lines).toContain(`pre_switch ${folder}`);
+    expect(lines.join('\n')).toContain(`post_switch ${folder} it's \`me\`\n$HOME`);
+    const ledger = await textOf(deployPath, 'ledger');
+    expect(ledger).toBe('restart v1.0.0\n');
+
+    await stageHost(fixture.hosts, work, release);
+    await switchHost(fixture.hosts, work, release, { runPreSwitch: true });
+    expect(await textOf(deployPath, 'ledger')).toBe(ledger);
+  });
+
+  it('goes back to a release that is still there without sending anything', async () => {
+    const deployPath = fixture.deployPath();
+    const one = await fixture.release(deployPath, { version: 'v1' });
+    const two = await fixture.release(deployPath, { version: 'v2' });
+    for (const release of [one, two]) {
+      const work = fixture.work();
+      await stageHost(fixture.hosts, work, release);
+      await switchHost(fixture.hosts, work, release, { runPreSwitch: true });
+    }
+    const undo = fixture.work();
+    const gone = (): never => {
+      throw new Error('the artifact is not needed');
+    };
+    await stageHost(fixture.hosts, undo, { ...one, artifact: { ...one.artifact, open: gone } });
+    await switchHost(fixture.hosts, undo, one, { runPreSwitch: false });
+    expect(await textOf(deployPath, 'ledger')).toBe('restart v1\nrestart v2\nrestart v1\n');
+    const seen = await observeHost(fixture.hosts, undo, one.settings);
+    expect(seen.current).toBe(one.releaseDir);
+    expect(seen.running).toBe(true);
+    expect(seen.releases.toSorted()).toEqual([one.releaseDir, two.releaseDir].toSorted());
+  });
+
+  it('sends an artifact that is there already only once', async () => {
+    const deployPath = fixture.deployPath();
+    const release = await fixture.release(deployPath);
+    const lines: string[] = [];
+    const log = (line: string): number => lines.push(line);
+    await stageHost(fixture.hosts, fixture.work({ log }), release);
+    const again = { ...release, releaseDir: `${release.releaseDir}.again` };
+    await stageHost(fixture.hosts, fixture.work({ log }), again);
+    expect(lines.filter((line) => line.startsWith('Sending'))).toHaveLength(1);
+    expect(await textOf(deployPath, 'releases', again.releaseDir, 'app.txt')).toBe('v1');
+  });
+
+  it('tells a verdict with what the command said', async () => {
+    const deployPath = fixture.deployPath();
+    const release = await fixture.release(deployPath, {
+      settings: { restartCommand: 'echo "no such unit" >&2; exit 5' },
+    });
+    const work = fixture.work();
+    await stageHost(fixture.hosts, work, release);
+    const error = await failure(switchHost(fixture.hosts, work, release, { runPreSwitch: true }));
+    expect(error).toBeInstanceOf(VerdictError);
+    expect(error.message).toBe('switch ended with exit code 5: no such unit');
+    const repeated = await failure(
+      switchHost(fixture.hosts, work, release, { runPreSwitch: true }),
+    );
+    expect(repeated.message).toBe(error.message);
+  });
+
+  it('ends a step that takes too long', async () => {
+    const deployPath = fixture.deployPath();
+    const release = await fixture.release(deployPath, {
+      settings: { restartCommand: 'echo $$ >../../pid; sleep 1000', timeoutSeconds: 1 },
+    });
+    const work = fixture.work();
+    await stageHost(fixture.hosts, work, release);
+    const error = await failure(switchHost(fixture.hosts, work, release, { runPreSwitch: true }));
+    expect(error).toBeInstanceOf(VerdictError);
+    expect(error.message).toContain('did not end within 1 s');
+    const pid = Number(await textOf(deployPath, 'pid'));
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+  });
+
+  it('names what the host lacks', async () => {
+    const path = join(fixture.host().folder, 'a-file');
+    const result = await runOnHost(fixture.hosts, fixture.work(), `echo x >${path}`, {
+      timeoutSeconds: 10,
+    });
+    expect(result).toEqual({ exitCode: 0, stdout: '', stderr: '' });
+    const release = await fixture.release(join(path, 'app'));
+    await expect(stageHost(fixture.hosts, fixture.work(), release)).rejects.toThrow(
+      'could not be made',
+    );
+    for (const bad of ['relative', '/', '/srv/../etc', '/srv/a\nb']) {
+      const wrong = { ...release, settings: { ...release.settings, deployPath: bad } };
+      await expect(stageHost(fixture.hosts, fixture.work(), wrong)).rejects.toThrow('deploy_path');
+    }
+  });
+
+  it('keeps the current, the named and the newest releases', async () => {
+    const deployPath = fixture.deployPath();
+    const dirs: string[] = [];
+    let work = fixture.work();
+    for (const version of ['v1', 'v2', 'v3', 'v4', 'v5']) {
+      const release = await fixture.release(deployPath, { version });
+      work = fixture.work();
+      await stageHost(fixture.hosts, work, release);
+      if (version === 'v2') {
+        await switchHost(fixture.hosts, work, release, { runPreSwitch: true });
+      }
+      dirs.push(release.releaseDir);
+    }
+    await mkdir(join(deployPath, 'releases', 'not-ours'));
+    const [one, two, three, four, five] = dirs;
+    expect(await pruneHost(fixture.hosts, work, deployPath, [one ?? ''], 1)).toEqual([four, three]);
+    const seen = await observeHost(fixture.hosts, work, { deployPath, statusCommand: 'true' });
+    expect(seen.releases.toSorted()).toEqual([one, two, five].toSorted());
+    expect((await stat(join(deployPath, 'releases', 'not-ours'))).isDirectory()).toBe(true);
+  });
+
+  it('looks at a host that has nothing', async () => {
+    const seen = await observeHost(fixture.hosts, fixture.work(), {
+      deployPath: '/nowhere/app',
+      statusCommand: 'true',
+    });
+    expect(seen).toEqual({ current: null, running: false, statusOutput: '', releases: [] });
+  });
+
+  it('ends a command that runs too long', async () => {
+    const result = await runOnHost(fixture.hosts, fixture.work(), 'echo begun; sleep 1000', {
+      timeoutSeconds: 1,
+    });
+    expect(result).toEqual({ exitCode: 124, stdout: 'begun\n', stderr: '' });
+  });
+});

@@ -1,0 +1,165 @@
+import { CouldNotTellError, VerdictError } from '@floy/domain';
+import { launchStep, settleStep } from '../commands/launch-step.js';
+import { stopSteps } from '../commands/stop-steps.js';
+import type { ConnectionPool } from '../ssh/connection-pool.js';
+import type { SshClient } from '../ssh/ssh-client.js';
+import { type HostWork, lockOf } from './host-work.js';
+import { createLiveLines, type LiveLines } from './live-lines.js';
+import { runScript } from './run-script.js';
+import { withHost } from './with-host.js';
+
+/** Something that a host shall do once. */
+export interface Step {
+  /** `[a-z_]`. */
+  readonly name: string;
+  readonly script: string;
+  readonly timeoutSeconds: number;
+  /**
+   * Looks whether a step whose end nobody saw was done. Without it such a step is repeated, which
+   * is then up to `retryCount` times.
+   */
+  probe?(): Promise<boolean>;
+}
+
+type Seen =
+  | { readonly kind: 'ended'; readonly code: string; readonly output: string }
+  | { readonly kind: 'unknown'; readonly attempt: number };
+
+/** Until a step has begun or was found: connecting, the login shell, the host's lock. */
+const LAUNCH_MS = 45_000;
+
+/**
+ * Carries out a step, or goes on watching it, or answers what it ended with when it was carried out
+ * before; returns the end of its output.
+ *
+ * @throws VerdictError when it ended with anything but 0, or was stopped for its time
+ * @throws CouldNotTellError when its end could not be found out
+ * @throws LeaseLostError when a later worker has the target
+ */
+export async function runStep(
+  pool: ConnectionPool,
+  work: HostWork,
+  deployPath: string,
+  step: Step,
+): Promise<string> {
+  const lock = lockOf(work, deployPath);
+  const key = { work: work.id, name: step.name };
+  const lines = createLiveLines((line) => work.log(line));
+  const watched = { attempt: 0 };
+  let rerunAfter = 0;
+  for (let repeats = 0; ; repeats += 1) {
+    const seen = await withHost(pool, work, async (client) => {
+      await work.beforeStep(step.name);
+      const script = launchStep({
+        lock,
+        ...key,
+        script: step.script,
+        rerunAfter,
+        seen: { attempt: watched.attempt, bytes: lines.bytes },
+      });
+      return watch(pool, work, client, step, { script, lines, watched, deployPath });
+    });
+    if (seen.kind === 'ended') {
+      if (seen.code === '0' || seen.code === 'probed') return seen.output;
+      throw new VerdictError(endText(step.name, seen.code, seen.output), {
+        step: step.name,
+        exit_code: Number.isNaN(Number(seen.code)) ? null : Number(seen.code),
+        output: seen.output,
+      });
+    }
+    work.log(`${step.name}: nobody saw its end; looking at the host`);
+    if (await step.probe?.()) {
+      await withHost(pool, work, (client) =>
+        runScript(client, settleStep(lock, key, seen.attempt), { signal: work.signal }),
+      );
+      work.log(`${step.name}: it was done`);
+      return '';
+    }
+    if (repeats >= work.retryCount) {
+      throw new CouldNotTellError(`${step.name}: its end could not be found out`);
+    }
+    rerunAfter = seen.attempt;
+  }
+}
+
+interface Watching {
+  readonly script: string;
+  readonly lines: LiveLines;
+  readonly watched: { attempt: number };
+  readonly deployPath: string;
+}
+
+async function watch(
+  pool: ConnectionPool,
+  work: HostWork,
+  client: SshClient,
+  step: Step,
+  watching: Watching,
+): Promise<Seen> {
+  const { lines, watched } = watching;
+  const expiry = new AbortController();
+  const late = new VerdictError(`${step.name} did not end within ${step.timeoutSeconds} s`, {
+    step: step.name,
+  });
+  let timer = setTimeout(
+    () => expiry.abort(new CouldNotTellError(`${step.name} did not begin`)),
+    LAUNCH_MS,
+  );
+  let live = false;
+  let end: { code: string; size: number } | undefined;
+  let unknown: number | undefined;
+  try {
+    const result = await runScript(client, watching.script, {
+      signal: AbortSignal.any([work.signal, expiry.signal]),
+      timeoutMs: undefined,
+      onOutput(chunk) {
+        if (live) lines.push(chunk);
+      },
+      onMark(word, rest) {
+        const [attempt = 0, second = ''] = rest
+          .split(' ')
+          .map((one, index) => (index === 0 ? Number(one) : one));
+        if (word === 'running') {
+          if (Number(attempt) !== watched.attempt) lines.reset();
+          watched.attempt = Number(attempt);
+          live = true;
+          clearTimeout(timer);
+          const left = step.timeoutSeconds - Number(second);
+          timer = setTimeout(() => expiry.abort(late), Math.max(0, left * 1000));
+        } else if (word === 'ended') {
+          end = { code: String(second), size: Number(rest.split(' ')[2] ?? 0) };
+        } else if (word === 'unknown') unknown = Number(attempt);
+        if (word !== 'running') live = false;
+      },
+    });
+    if (end !== undefined) {
+      if (watched.attempt > 0) lines.finish(result.stdout, end.size);
+      return { kind: 'ended', code: end.code, output: result.stdout };
+    }
+    if (unknown !== undefined) return { kind: 'unknown', attempt: unknown };
+    throw new CouldNotTellError(`${step.name}: the host did not say what became of it`);
+  } catch (error) {
+    if (error === late) await stopStep(pool, work, watching.deployPath, step.name);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** On a new connection: the present one may be held by the step where a host allows one session. */
+async function stopStep(
+  pool: ConnectionPool,
+  work: HostWork,
+  deployPath: string,
+  name: string,
+): Promise<void> {
+  pool.drop(work.connection);
+  const script = stopSteps(lockOf(work, deployPath), { work: work.id, name });
+  await withHost(pool, work, (client) => runScript(client, script, { signal: work.signal }));
+}
+
+function endText(name: string, code: string, output: string): string {
+  const how = code === 'stopped' ? 'was stopped' : `ended with exit code ${code}`;
+  const said = output.trim().split('\n').slice(-5).join('\n');
+  return said === '' ? `${name} ${how}` : `${name} ${how}: ${said}`;
+}

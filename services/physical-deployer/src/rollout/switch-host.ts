@@ -1,0 +1,54 @@
+import { commandStep, switchStep } from '../commands/commands.js';
+import { awaitHealth } from './await-health.js';
+import type { Hosts } from './hosts.js';
+import { checkedPath, checkedRelease, type HostRelease, type HostWork } from './host-work.js';
+import { seeHealth } from './look-at-health.js';
+import { runStep } from './run-step.js';
+
+/** What belongs to this host only and not to the release. */
+export interface SwitchOptions {
+  /** Whether this host runs `pre_switch_command` (with `run_once` only one does). */
+  readonly runPreSwitch: boolean;
+}
+
+/**
+ * Makes a staged release the running one: pre-switch, drain, switch and restart, health,
+ * post-switch, undrain. Whatever of it was done before under the same work id is not done again.
+ *
+ * @throws VerdictError when a command said no or the host did not become healthy
+ */
+export async function switchHost(
+  hosts: Hosts,
+  work: HostWork,
+  release: HostRelease,
+  options: SwitchOptions,
+): Promise<void> {
+  const { settings, releaseDir, version } = checkedRelease(release);
+  const deployPath = checkedPath(settings.deployPath);
+  const place = { deployPath, releaseDir, version };
+  const normalized = { ...release, settings: { ...settings, deployPath } };
+  const began = performance.now();
+  const step = (name: string, script: string, probe?: () => Promise<boolean>): Promise<string> => {
+    const used = (performance.now() - began) / 1000;
+    const timeoutSeconds = Math.max(1, Math.ceil(settings.timeoutSeconds - used));
+    return runStep(hosts.pool, work, deployPath, { name, script, timeoutSeconds, probe });
+  };
+  const command = async (
+    name: string,
+    where: 'release' | 'current',
+    text: string | undefined,
+  ): Promise<void> => {
+    if (text !== undefined) await step(name, commandStep(place, where, text));
+  };
+
+  if (options.runPreSwitch) await command('pre_switch', 'release', settings.preSwitchCommand);
+  await command('drain', 'current', settings.drainCommand);
+  await step(
+    'switch',
+    switchStep(place, settings.restartCommand),
+    async () => (await seeHealth(hosts, work, normalized)).healthy,
+  );
+  await awaitHealth(hosts, work, normalized);
+  await command('post_switch', 'current', settings.postSwitchCommand);
+  await command('undrain', 'current', settings.undrainCommand);
+}
