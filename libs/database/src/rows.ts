@@ -103,6 +103,7 @@ export interface ReleaseRow {
   undo: boolean;
   round: number;
   artifact_sha256: string | null;
+  snapshot: Buffer | null;
   batches: number[];
   bake_seconds: number;
   max_failures: number;

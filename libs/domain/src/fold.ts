@@ -228,7 +228,7 @@ function failureOf(tree: DeploymentTree): string {
     (task) => task.undoOf === null && task.status === 'failed' && task.scheduled,
   );
   if (!failed) return 'The deployment failed';
-  const why = releaseOf(tree, failed)?.errorMessage;
+  const why = releaseOf(tree, failed)?.errorMessage || failed.errorMessage;
   return why
     ? `The ${failed.type} task ${failed.id} failed: ${why}`
     : `The ${failed.type} task ${failed.id} failed`;

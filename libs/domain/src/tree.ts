@@ -46,6 +46,8 @@ export interface TaskNode {
   undoOf: string | null;
   /** Handed to a runner or turned into a release. */
   scheduled: boolean;
+  /** Why it failed; empty where it did not. */
+  errorMessage: string;
   deadlineAt: Millis | null;
 }
 

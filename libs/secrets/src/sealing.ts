@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+} from 'node:crypto';
 
 /**
  * Sealing at rest: AES-256-GCM under a key of its own for every value.
@@ -35,6 +42,11 @@ export interface Sealer {
   open(blob: Uint8Array, aad: string): Buffer;
   /** Whether the blob was sealed by an older key, so that sealing it again finishes a rotation. */
   isOutdated(blob: Uint8Array): boolean;
+  /**
+   * A keyed hash (hex): equal values can be told without keeping them, and without the key nobody
+   * can try values out. Another first key gives other hashes. `purpose` keeps uses apart.
+   */
+  fingerprint(text: string, purpose: string): string;
 }
 
 /** The first key seals, all of them open. Throws `SealError` without keys or on a wrong length. */
@@ -79,6 +91,13 @@ export function createSealer(keys: readonly Uint8Array[]): Sealer {
     },
 
     isOutdated: (blob) => parse(blob).id !== sealingId.toString('hex'),
+
+    fingerprint(text, purpose) {
+      const key = Buffer.from(
+        hkdfSync('sha256', sealingKey, '', `fingerprint ${purpose}`, KEY_BYTES),
+      );
+      return createHmac('sha256', key).update(text).digest('hex');
+    },
   };
 }
 

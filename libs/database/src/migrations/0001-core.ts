@@ -186,6 +186,8 @@ CREATE TABLE releases (
   undo boolean NOT NULL DEFAULT false,
   round integer NOT NULL DEFAULT 1,
   artifact_sha256 text,
+  -- The sealed snapshot of its deployment as it was then: what a rollback brings back.
+  snapshot bytea,
   batches integer[] NOT NULL,
   bake_seconds integer NOT NULL DEFAULT 0,
   max_failures integer NOT NULL DEFAULT 0,

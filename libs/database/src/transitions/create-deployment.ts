@@ -21,6 +21,7 @@ interface ApplicationRow {
   name: string;
   repository: string;
   repository_key: string;
+  config: { requires?: string[] };
 }
 
 /**
@@ -44,7 +45,7 @@ export async function createDeployment(
   );
   if (!environment) throw notFound('environment_id', 'environment', wish.environmentId);
   const applications = await tx.rows<ApplicationRow>(
-    'SELECT id, name, repository, repository_key FROM applications WHERE id = ANY(?) ORDER BY id FOR KEY SHARE',
+    'SELECT id, name, repository, repository_key, config FROM applications WHERE id = ANY(?) ORDER BY id FOR KEY SHARE',
     [wish.applicationIds],
   );
   for (const [index, id] of wish.applicationIds.entries()) {
@@ -78,15 +79,13 @@ export async function createDeployment(
     })
     .returning<DeploymentRow[]>('*');
   if (!row) throw new Error('the deployment was not stored');
-  await tx
-    .knex('deployment_applications')
-    .insert(
-      wish.applicationIds.map((application_id, position) => ({
-        deployment_id: id,
-        application_id,
-        position,
-      })),
-    );
+  await tx.knex('deployment_applications').insert(
+    wish.applicationIds.map((application_id, position) => ({
+      deployment_id: id,
+      application_id,
+      position,
+    })),
+  );
   tx.event({
     stream: id,
     type: 'deployment.created',
@@ -105,4 +104,29 @@ export async function createDeployment(
 
 function notFound(field: string, what: string, id: string): NotFoundError {
   return new NotFoundError(`There is no ${what} ${id}`, { [field]: `no ${what} has the id ${id}` });
+}
+
+/** What an application requires is part of the deployment, or runs in the environment already. */
+async function refuseMissingRequirements(
+  tx: Transaction,
+  environmentId: string,
+  applications: ApplicationRow[],
+): Promise<void> {
+  for (const application of applications) {
+    for (const name of application.config.requires ?? []) {
+      if (applications.some((other) => other.name === name)) continue;
+      const running = await tx.row(
+        `SELECT 1 FROM targets t JOIN applications a ON a.id = t.application_id
+         WHERE a.name = ? AND t.environment_id = ? AND t.last_good_release_id IS NOT NULL LIMIT 1`,
+        [name, environmentId],
+      );
+      if (running) continue;
+      throw new ConflictError(
+        `Application ${application.name} requires ${name}, which does not run there`,
+        {
+          'config.requires': `${name} is neither part of the deployment nor running in the environment`,
+        },
+      );
+    }
+  }
 }

@@ -66,6 +66,7 @@ export async function loadTree(
       dependsOn: task.depends_on,
       undoOf: task.undo_of,
       scheduled: task.scheduled_at !== null,
+      errorMessage: failureOf(task),
       deadlineAt: millis(task.deadline_at),
     })),
     releases: releases.map((release) => releaseNode(release, instances)),
@@ -109,4 +110,9 @@ function instanceNode(instance: InstanceRow): InstanceNode {
 
 function millis(date: Date | null): number | null {
   return date === null ? null : date.getTime();
+}
+
+function failureOf(task: TaskRow): string {
+  if (task.status !== 'failed' || task.result === '') return '';
+  return (JSON.parse(task.result) as { message?: string }).message ?? '';
 }

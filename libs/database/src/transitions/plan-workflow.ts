@@ -5,6 +5,7 @@ import type { DeploymentRow, ReleasePlan, TaskRow, TargetRow } from '../rows.js'
 import type { Transaction } from '../transaction.js';
 import { advanceDeployment } from './advance.js';
 import { setStatus } from './set-status.js';
+import { endTask } from './task-changes.js';
 
 /** A planned task with what its worker has to know, as far as it is public. */
 export interface TaskToCreate extends PlannedTask {
@@ -13,6 +14,8 @@ export interface TaskToCreate extends PlannedTask {
   plan: ReleasePlan | null;
   /** The result of a build that need not be made again. */
   known: Record<string, unknown> | null;
+  /** Why the task can never be carried out; it fails at once and says so. */
+  refusal: string | null;
 }
 
 /**
@@ -66,9 +69,31 @@ export async function planWorkflow(
       });
     }
     if (task.known) await useKnownResult(tx, deployment, id, task.known);
+    if (task.refusal !== null) await refuseTask(tx, deployment, id, task.refusal);
   }
   await setStatus(tx, 'workflow', workflow.id, 'running');
   await advanceDeployment(tx, deployment.id);
+}
+
+async function refuseTask(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  id: string,
+  message: string,
+): Promise<void> {
+  const now = await tx.now();
+  await tx.execute('UPDATE tasks SET scheduled_at = ?, started_at = ? WHERE id = ?', [
+    now,
+    now,
+    id,
+  ]);
+  await endTask(tx, deployment, {
+    do: 'end-task',
+    taskId: id,
+    status: 'failed',
+    message,
+    notRun: false,
+  });
 }
 
 async function useKnownResult(

@@ -31,6 +31,7 @@ export async function createRelease(
     undo: task.undo_of !== null,
     round: deployment.round,
     artifact_sha256: artifactSha256,
+    snapshot: deployment.snapshot,
     batches,
     bake_seconds: plan.bakeSeconds,
     max_failures: failureBudget(plan.instances.length, plan.maxFailures),

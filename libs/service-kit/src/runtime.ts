@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { createDatabase } from '@floy/database/database';
+import { createListener } from '@floy/database/listener';
+import { createLeaseKeeper } from '@floy/messaging/lease-keeper';
+import { createPublisher } from '@floy/messaging/publisher';
+import { createQueueBackend } from '@floy/messaging/queue-backend';
+import { startRelay } from '@floy/messaging/relay';
+import { createSealer, parseEncryptionKeys } from '@floy/secrets/sealing';
+import { messageOf, UnavailableError } from '@floy/domain';
+import type { Checks } from './ops-server.js';
+import type { ServiceProcess } from './run-service.js';
+import type { ServiceDeps } from './service.js';
+
+export interface RuntimeConfig {
+  readonly FLOY_DATABASE_URL: string;
+  /** Without one the queue is in Postgres. */
+  readonly FLOY_REDIS_URL?: string;
+  readonly FLOY_ENCRYPTION_KEY: string;
+}
+
+export interface Runtime {
+  readonly deps: ServiceDeps;
+  ready(): Promise<Checks>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens what a process has one of, whatever services run in it: pool, queue, listener, leases and
+ * relay. The database has to be migrated. Answers when Postgres does; the queue may come later.
+ */
+export async function openRuntime(
+  name: string,
+  config: RuntimeConfig,
+  process: Pick<ServiceProcess<unknown>, 'logger' | 'metrics' | 'redactor'>,
+): Promise<Runtime> {
+  const { logger, metrics, redactor } = process;
+  const url = config.FLOY_DATABASE_URL;
+  const backend = createQueueBackend(config.FLOY_REDIS_URL ?? url);
+  const publisher = createPublisher(backend);
+  const database = createDatabase({
+    url,
+    applicationName: `floy-${name}`,
+    publisher,
+    poolSize: 16,
+  });
+  const listener = createListener(url, (error) =>
+    logger.warn({ err: error }, 'LISTEN was interrupted'),
+  );
+  const holder = `${name} ${hostname()} ${randomUUID()}`;
+  const keeper = createLeaseKeeper(url, holder, listener);
+  const sealer = createSealer(parseEncryptionKeys(config.FLOY_ENCRYPTION_KEY));
+
+  await backend.check();
+  const { rows } = await database.knex.raw<{ rows: { id: string }[] }>(
+    'SELECT id FROM installation',
+  );
+  const installation = rows[0]?.id;
+  if (!installation) throw new UnavailableError('The database is not migrated');
+  // A restored backup must not fall behind the epochs that hosts have seen.
+  await database.knex.raw('SELECT raise_epoch()');
+  const relay = startRelay(database, publisher, (error) =>
+    logger.warn({ reason: messageOf(error) }, 'The relay could not reach Postgres or the queue'),
+  );
+  return {
+    deps: {
+      installation,
+      database,
+      listener,
+      backend,
+      publisher,
+      keeper,
+      sealer,
+      logger,
+      metrics,
+      redactor,
+    },
+    async ready() {
+      const [postgres, queue] = await Promise.all([
+        database.knex.raw('SELECT 1').then(
+          () => true,
+          () => false,
+        ),
+        backend.reachable(),
+      ]);
+      return {
+        postgres: postgres
+          ? { status: 'ok' }
+          : { status: 'down', reason: 'Postgres cannot be reached' },
+        queue: queue
+          ? { status: 'ok' }
+          : {
+              status: 'degraded',
+              reason: 'the queue cannot be reached: what needs a worker waits',
+            },
+      };
+    },
+    async close() {
+      await relay.stop();
+      await keeper.stop();
+      await publisher.close();
+      await listener.close();
+      await database.close();
+      await backend.close();
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import type { Actor, DeploymentManager } from '@floy/contracts';
+import { readProgress } from '@floy/database/read-models/progress';
+import { createDeploymentRepository } from '@floy/database/repositories/deployments';
+import { createEnvironmentRepository } from '@floy/database/repositories/environments';
+import { sealSnapshot, takeSnapshot } from '@floy/database/snapshot';
+import type { Transaction } from '@floy/database/transaction';
+import { admit, refuseDeployment, startDeployment } from '@floy/database/transitions/admit';
+import { cancelDeployment } from '@floy/database/transitions/cancel-deployment';
+import { FloyError } from '@floy/domain';
+import type { Sealer } from '@floy/secrets/sealing';
+import { checkSnapshot, rollsBack } from './check-snapshot.js';
+
+/** The seeds' DeploymentManager, in one transaction. */
+export function createDeploymentManager(tx: Transaction, sealer: Sealer): DeploymentManager {
+  return {
+    /**
+     * Admits a pending deployment if its turn has come and fixes what it will do; does nothing where
+     * it still has to wait. What can never be carried out ends at once, saying why.
+     */
+    async startDeployment(deploymentId) {
+      const admission = await admit(tx, deploymentId);
+      if (!admission.admitted) return;
+      const { deployment } = admission;
+      try {
+        const snapshot = await takeSnapshot(tx, sealer, deployment);
+        const today = await createEnvironmentRepository(tx.knex, sealer).getById(
+          deployment.environment_id,
+        );
+        checkSnapshot(snapshot, today.config);
+        await startDeployment(tx, deployment, {
+          snapshot: sealSnapshot(sealer, deployment.id, snapshot),
+          autoRollback: rollsBack(snapshot),
+        });
+      } catch (error) {
+        if (!(error instanceof FloyError)) throw error;
+        await refuseDeployment(tx, deployment, error.message);
+      }
+    },
+
+    async cancelDeployment(actor: Actor, deploymentId) {
+      await cancelDeployment(tx, deploymentId, { rollback: true, actor: actor.name });
+    },
+
+    async updateDeploymentStatus(deploymentId, status, errorMessage) {
+      const repository = createDeploymentRepository(tx.knex, (work) => work(tx));
+      const deployment = await repository.getById(deploymentId);
+      await repository.update({ ...deployment, status, error_message: errorMessage });
+    },
+
+    getDeploymentProgress: (deploymentId) => readProgress(tx.knex, deploymentId),
+  };
+}

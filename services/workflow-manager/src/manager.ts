@@ -1,0 +1,59 @@
+import type { Actor, WorkflowManager } from '@floy/contracts';
+import { readWorkflow } from '@floy/database/read-models/workflows';
+import { newId } from '@floy/database/ids';
+import { openSnapshot } from '@floy/database/snapshot';
+import type { Transaction } from '@floy/database/transaction';
+import { cancelDeployment } from '@floy/database/transitions/cancel-deployment';
+import { lockDeployment } from '@floy/database/transitions/load-tree';
+import { planWorkflow } from '@floy/database/transitions/plan-workflow';
+import { retryWorkflow } from '@floy/database/transitions/retry';
+import { NotFoundError } from '@floy/domain';
+import type { Sealer } from '@floy/secrets/sealing';
+import { planDeployment } from './plan/plan-deployment.js';
+
+/** The seeds' WorkflowManager, in one transaction. */
+export function createWorkflowManager(tx: Transaction, sealer: Sealer): WorkflowManager {
+  const deploymentOf = async (workflowId: string): Promise<string> => {
+    const row = await tx.row<{ deployment_id: string }>(
+      'SELECT deployment_id FROM workflows WHERE id = ?',
+      [workflowId],
+    );
+    if (!row) throw new NotFoundError(`There is no workflow ${workflowId}`);
+    return row.deployment_id;
+  };
+  return {
+    /** The workflow of a deployment, made where it has none yet. */
+    async createWorkflow(deployment) {
+      await tx
+        .knex('workflows')
+        .insert({ id: newId('wf'), deployment_id: deployment.id })
+        .onConflict('deployment_id')
+        .ignore();
+      const row = await tx.row<{ id: string }>('SELECT id FROM workflows WHERE deployment_id = ?', [
+        deployment.id,
+      ]);
+      return readWorkflow(tx.knex, row?.id ?? '');
+    },
+
+    /** Plans every task of the workflow and hands out what is ready. */
+    async executeWorkflow(workflowId) {
+      const deployment = await lockDeployment(tx, await deploymentOf(workflowId));
+      if (!deployment) throw new NotFoundError(`There is no workflow ${workflowId}`);
+      const snapshot = openSnapshot(sealer, deployment.id, deployment.snapshot);
+      await planWorkflow(tx, deployment, await planDeployment(tx, sealer, deployment, snapshot));
+    },
+
+    getWorkflowStatus: async (workflowId) => (await readWorkflow(tx.knex, workflowId)).status,
+
+    async cancelWorkflow(actor: Actor, workflowId) {
+      await cancelDeployment(tx, await deploymentOf(workflowId), {
+        rollback: true,
+        actor: actor.name,
+      });
+    },
+
+    async retryFailedTasks(actor: Actor, workflowId) {
+      await retryWorkflow(tx, workflowId, actor.name);
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import { readKey, resolveBuildSettings, type BuildSettings } from '@floy/contracts';
+import { buildKeyOf } from '@floy/database/build-key';
+import type { DeploymentRow, ReleasePlan } from '@floy/database/rows';
+import type { Snapshot } from '@floy/database/snapshot';
+import type { Transaction } from '@floy/database/transaction';
+import type { TaskToCreate } from '@floy/database/transitions/plan-workflow';
+import { FloyError, planTasks, type PlannedTask } from '@floy/domain';
+import type { Sealer } from '@floy/secrets/sealing';
+import { knownBuild } from './known-build.js';
+import { planRelease } from './plan-release.js';
+
+type Application = Snapshot['applications'][number];
+
+/** Every task of a deployment, with what its worker has to know as far as it is public. */
+export async function planDeployment(
+  tx: Transaction,
+  sealer: Sealer,
+  deployment: DeploymentRow,
+  snapshot: Snapshot,
+): Promise<TaskToCreate[]> {
+  const { config } = snapshot.environment;
+  const planned = planTasks(
+    snapshot.applications.map((application) => {
+      const settings = resolveBuildSettings(config, application.config);
+      const requires = readKey('requires', application.config) ?? [];
+      return {
+        ...application,
+        requires,
+        builds: builds(snapshot, settings),
+        tests: settings.testCommand !== undefined,
+      };
+    }),
+    deployment.kind,
+  );
+  const tasks: TaskToCreate[] = [];
+  for (const task of planned) {
+    const application = snapshot.applications.find(({ id }) => id === task.applicationId);
+    if (application)
+      tasks.push(await describe(tx, sealer, deployment, snapshot, application, task));
+  }
+  return tasks;
+}
+
+/** Hosts are always sent an artifact: what a build made, a package, or the checkout itself. */
+function builds(snapshot: Snapshot, settings: BuildSettings): boolean {
+  if (settings.buildCommand !== undefined || settings.dockerfile !== undefined) return true;
+  if (snapshot.environment.type === 'physical') return true;
+  return (
+    settings.packageUrl === undefined &&
+    settings.image === undefined &&
+    settings.manifest === undefined
+  );
+}
+
+async function describe(
+  tx: Transaction,
+  sealer: Sealer,
+  deployment: DeploymentRow,
+  snapshot: Snapshot,
+  application: Application,
+  task: PlannedTask,
+): Promise<TaskToCreate> {
+  const settings = resolveBuildSettings(snapshot.environment.config, application.config);
+  const base = {
+    ...task,
+    timeoutSeconds: settings.timeoutSeconds,
+    plan: null,
+    known: null,
+    refusal: null,
+  };
+  const { version } = snapshot;
+  const source = {
+    repository: version.repository,
+    git_tag: version.git_tag,
+    git_commit: version.git_commit,
+  };
+  if (task.type === 'build') {
+    const buildKey = buildKeyOf(sealer, version, application.id, settings);
+    return {
+      ...base,
+      payload: { build_config: buildConfig(settings), source, build_key: buildKey },
+      known: await knownBuild(tx, buildKey),
+    };
+  }
+  if (task.type === 'test') {
+    return { ...base, payload: { test_config: { test_command: settings.testCommand }, source } };
+  }
+  try {
+    const plan = await planRelease(tx, sealer, deployment, snapshot, application);
+    return { ...base, payload: deployPayload(plan), plan };
+  } catch (error) {
+    if (!(error instanceof FloyError)) throw error;
+    return { ...base, payload: {}, refusal: error.message };
+  }
+}
+
+/** What may be shown of a build: no secret is part of it. */
+function buildConfig(settings: BuildSettings): Record<string, unknown> {
+  return {
+    build_command: settings.buildCommand ?? '',
+    artifact_path: settings.artifactPath ?? '',
+    ...(settings.dockerfile === undefined
+      ? {}
+      : { dockerfile: settings.dockerfile, build_args: settings.buildArgs }),
+    ...(settings.packageUrl === undefined ? {} : { package_url: settings.packageUrl }),
+  };
+}
+
+function deployPayload(plan: ReleasePlan): Record<string, unknown> {
+  const { service, environmentId, batchSize, instances } = plan;
+  return {
+    environment_id: environmentId,
+    service,
+    batch_size: batchSize,
+    instances: instances.map(({ instanceId }) => instanceId),
+  };
+}

@@ -1,0 +1,103 @@
+import {
+  deployPathOf,
+  instanceIdOf,
+  resolvePhysicalConnection,
+  resolvePhysicalSettings,
+  serviceNameOf,
+} from '@floy/contracts';
+import { createEnvironmentRepository } from '@floy/database/repositories/environments';
+import type { DeploymentRow, ReleasePlan, TargetRow } from '@floy/database/rows';
+import type { Snapshot } from '@floy/database/snapshot';
+import type { Transaction } from '@floy/database/transaction';
+import { claimTargets } from '@floy/database/transitions/plan-workflow';
+import { ConflictError, InvalidRequestError } from '@floy/domain';
+import type { Sealer } from '@floy/secrets/sealing';
+
+type Application = Snapshot['applications'][number];
+
+/**
+ * The release of one application to the hosts of its environment as they are today. Throws
+ * InvalidRequestError or ConflictError for what can never be carried out, saying why.
+ */
+export async function planRelease(
+  tx: Transaction,
+  sealer: Sealer,
+  deployment: DeploymentRow,
+  snapshot: Snapshot,
+  application: Application,
+): Promise<ReleasePlan> {
+  const { environment, version } = snapshot;
+  if (environment.type === 'kubernetes') {
+    throw new InvalidRequestError('This installation has no deployer for Kubernetes environments');
+  }
+  const settings = resolvePhysicalSettings(environment.config, application.config);
+  const today = await createEnvironmentRepository(tx.knex, sealer).getById(environment.id);
+  const { hosts } = resolvePhysicalConnection(today.config);
+  const names = {
+    git_tag: version.git_tag,
+    git_commit: version.git_commit,
+    version: version.git_tag,
+    environment: environment.name,
+    application: application.name,
+  };
+  const service = serviceNameOf(settings, names);
+  const places = hosts.map((host) => {
+    const instanceId = instanceIdOf(service, host);
+    const port = host.servicePort ?? settings.servicePort;
+    const known = { ...names, service, host: host.host, instance_id: instanceId };
+    const values = port === undefined ? known : { ...known, port: String(port) };
+    return {
+      instanceId,
+      host: host.host,
+      port: host.port,
+      deployPath: deployPathOf(settings, values),
+    };
+  });
+  const targets = await claimTargets(
+    tx,
+    { environmentId: environment.id, applicationId: application.id },
+    places,
+  );
+  return {
+    service,
+    versionId: version.id,
+    environmentId: environment.id,
+    batchSize: settings.batchSize,
+    bakeSeconds: settings.bakeSeconds,
+    maxFailures: settings.maxFailures,
+    approval: settings.approval,
+    timeoutSeconds: settings.timeoutSeconds,
+    retryCount: settings.retryCount,
+    instances: await Promise.all(
+      targets.map(async (target) => ({
+        instanceId: target.instance_id,
+        targetId: target.id,
+        contentReleaseId:
+          deployment.kind === 'rollback' ? await healthyContent(tx, target, version) : null,
+      })),
+    ),
+  };
+}
+
+/**
+ * What a rollback puts on a target: the release of that version that was healthy there, or, on a
+ * host that came later, one that was healthy beside it.
+ */
+async function healthyContent(
+  tx: Transaction,
+  target: TargetRow,
+  version: Snapshot['version'],
+): Promise<string> {
+  const row = await tx.row<{ release_id: string }>(
+    `SELECT h.release_id FROM healthy_releases h
+     JOIN releases r ON r.id = h.release_id JOIN targets t ON t.id = h.target_id
+     WHERE t.environment_id = ? AND t.application_id = ? AND r.version_id = ?
+     ORDER BY t.id = ? DESC, h.healthy_at DESC LIMIT 1`,
+    [target.environment_id, target.application_id, version.id, target.id],
+  );
+  if (!row)
+    throw new ConflictError(
+      `Version ${version.git_tag} has never been healthy on ${target.instance_id}`,
+    );
+  return row.release_id;
+}
