@@ -16,6 +16,7 @@ const base = {
   globalTeardown: '<rootDir>/libs/testing/jest/global-teardown.mjs',
   // Real servers take longer to start than a pure function to run.
   testTimeout: 30_000,
+  workerIdleMemoryLimit: '1GB',
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
 };
 const faults = process.env['FLOY_TEST_FAULTS'] === '1';

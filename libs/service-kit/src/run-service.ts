@@ -86,7 +86,7 @@ export async function runService<S extends TObject>(program: ServiceProgram<S>):
     process.on('SIGINT', onSignal);
   });
 
-  let running: Running | undefined;
+  const started: { service?: Running } = {};
   const metrics = createMetrics();
   const ops = await startOpsServer({
     host: own.FLOY_OPS_HOST,
@@ -94,15 +94,16 @@ export async function runService<S extends TObject>(program: ServiceProgram<S>):
     metrics,
     checks: async () => {
       if (shutdown.signal.aborted) return { process: { status: 'down', reason: 'stopping' } };
-      if (running === undefined) return { process: { status: 'down', reason: 'starting' } };
-      return { process: { status: 'ok' }, ...(await running.ready?.()) };
+      if (!started.service) return { process: { status: 'down', reason: 'starting' } };
+      return { process: { status: 'ok' }, ...(await started.service.ready?.()) };
     },
   }).catch(die('Health and metrics cannot be served'));
   logger.info({ ops_port: ops.port }, 'Serving health and metrics');
 
-  running = await program
+  const running = await program
     .start({ config, logger, metrics, redactor, shutdown: shutdown.signal })
     .catch(die('The start failed'));
+  started.service = running;
   logger.info({ started_ms: Math.round(performance.now()) }, 'Started');
   await signalled;
   setTimeout(die('Stopping took too long'), STOP_LIMIT_MS, 'stopped waiting').unref();

@@ -1,0 +1,132 @@
+// Makes a clone ready to run: installs what package-lock.json names when it has changed since the
+// last time, and with --build builds when a source has. Needs Node and npm only.
+// With nothing to do it takes a fraction of a second, so every npm script begins with it.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const modules = join(root, 'node_modules');
+const installStamp = join(modules, '.floy-installed');
+const buildStamp = join(modules, '.floy-built');
+const OLDEST_NODE = [20, 19];
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
+  console.error(
+    `Floy needs Node ${OLDEST_NODE.join('.')} or later, this is ${process.versions.node}`,
+  );
+  process.exit(1);
+}
+if (isStale(installStamp, installState())) await alone(install);
+if (process.argv.includes('--build') && isUnbuilt()) await alone(buildChanges);
+
+async function buildChanges() {
+  if (!isUnbuilt()) return;
+  const { build } = await import('./build.mjs');
+  // Taken before: what is changed during the build is built by the next.
+  const state = sourceState();
+  const status = build();
+  if (status !== 0) process.exit(status);
+  writeFileSync(buildStamp, state);
+}
+
+function isUnbuilt() {
+  const { references } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'));
+  const isMissing = ({ path }) =>
+    existsSync(join(root, path, 'src')) && !existsSync(join(root, path, 'dist/.tsbuildinfo'));
+  return references.some(isMissing) || isStale(buildStamp, sourceState());
+}
+
+function isStale(stamp, state) {
+  return !existsSync(stamp) || readFileSync(stamp, 'utf8') !== state;
+}
+
+function install() {
+  if (!isStale(installStamp, installState())) return;
+  // `ci` is exact but begins by removing what is there: for the first time only.
+  const command = existsSync(join(modules, '.package-lock.json')) ? 'install' : 'ci';
+  console.error(`Installing (npm ${command})…`);
+  const began = Date.now();
+  const words = [command, '--no-audit', '--no-fund', '--loglevel=error'];
+  const npm = process.env.npm_execpath;
+  const { status } = npm?.endsWith('.js')
+    ? spawnSync(process.execPath, [npm, ...words], { cwd: root, stdio: 'inherit' })
+    : spawnSync('npm', words, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+  writeFileSync(installStamp, installState());
+  console.error(`Installed in ${((Date.now() - began) / 1000).toFixed(1)} s`);
+}
+
+function installState() {
+  const lock = readFileSync(join(root, 'package-lock.json'));
+  return `${createHash('sha256').update(lock).digest('hex')} ${process.platform} ${process.arch}\n`;
+}
+
+/** Names, sizes and times of everything a build depends on. */
+function sourceState() {
+  const hash = createHash('sha256').update(installState());
+  const files = ['tsconfig.json', 'tsconfig.base.json'].map((name) => join(root, name));
+  for (const group of ['libs', 'services', 'deploy', 'e2e', 'bench']) {
+    files.push(...sourcesIn(join(root, group)));
+  }
+  for (const file of files) {
+    const { mtimeMs, size } = statSync(file);
+    hash.update(`${file} ${mtimeMs} ${size}\n`);
+  }
+  return `${hash.digest('hex')}\n`;
+}
+
+function sourcesIn(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.name === 'dist' || entry.name === 'node_modules') return [];
+    if (entry.isDirectory()) return sourcesIn(path);
+    return /\.(tsx?|json)$/.test(entry.name) && !entry.name.endsWith('.test.ts') ? [path] : [];
+  });
+}
+
+/** Two npm scripts started at once in a fresh clone must not install into each other's feet. */
+async function alone(work) {
+  const mark = createHash('sha256').update(root).digest('hex').slice(0, 16);
+  const lock = join(tmpdir(), `floy-install-${mark}`);
+  for (;;) {
+    try {
+      mkdirSync(lock);
+      writeFileSync(join(lock, 'pid'), String(process.pid));
+      break;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+      if (!holderLives(lock)) rmSync(lock, { recursive: true, force: true });
+      else await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+  const release = () => rmSync(lock, { recursive: true, force: true });
+  process.once('exit', release);
+  await work();
+  process.off('exit', release);
+  release();
+}
+
+function holderLives(lock) {
+  try {
+    process.kill(Number(readFileSync(join(lock, 'pid'), 'utf8')), 0);
+    return true;
+  } catch {
+    // Without a process id the lock has just been made, or its maker died in that instant.
+    const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+    return !existsSync(join(lock, 'pid')) && age < 2000;
+  }
+}
