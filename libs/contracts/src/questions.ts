@@ -7,14 +7,16 @@ interface ToHosts {
   readonly timeout: number;
 }
 
+interface ToService extends ToHosts {
+  /** The service's name; its commands are those of this application. */
+  readonly service: string;
+  readonly applicationId: string;
+}
+
 /** A live question to the deployer of physical environments; sealed in its row. */
 export type PhysicalQuestion =
-  | (ToHosts & {
-      readonly kind: 'service-status' | 'restart-service';
-      /** The service's name; its commands are those of this application. */
-      readonly service: string;
-      readonly applicationId: string;
-    })
+  | (ToService & { readonly kind: 'service-status' })
+  | (ToService & { readonly kind: 'restart-service' })
   | (ToHosts & { readonly kind: 'run-command'; readonly command: string })
   | (ToHosts & {
       readonly kind: 'upload-artifact';

@@ -8,6 +8,14 @@ export const RequiredText = Type.String({
   description: 'not empty',
 });
 
+/** What something is called: one line. */
+export const Name = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: '^[^\\x00-\\x1f\\x7f]*\\S[^\\x00-\\x1f\\x7f]*$',
+  description: 'one line that is not empty',
+});
+
 /** Text that may be empty. */
 export const FreeText = Type.String({ maxLength: 10_000 });
 

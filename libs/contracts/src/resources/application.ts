@@ -3,6 +3,7 @@ import {
   Answer,
   Closed,
   Config,
+  Name,
   PageOf,
   Paging,
   RequiredText,
@@ -23,9 +24,9 @@ export type Application = Static<typeof Application>;
 
 export const CreateApplicationRequest = Closed(
   {
-    name: RequiredText,
+    name: Name,
     repository: RequiredText,
-    type: RequiredText,
+    type: Name,
     config: Type.Optional(Config),
   },
   'CreateApplicationRequest',
@@ -35,8 +36,8 @@ export type CreateApplicationRequest = Static<typeof CreateApplicationRequest>;
 /** Changes what is sent; `config` is replaced whole. */
 export const UpdateApplicationRequest = Closed(
   {
-    name: Type.Optional(RequiredText),
-    type: Type.Optional(RequiredText),
+    name: Type.Optional(Name),
+    type: Type.Optional(Name),
     config: Type.Optional(Config),
   },
   'UpdateApplicationRequest',

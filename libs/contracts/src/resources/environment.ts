@@ -3,6 +3,7 @@ import {
   Answer,
   Closed,
   Config,
+  Name,
   PageOf,
   Paging,
   RequiredText,
@@ -28,7 +29,7 @@ export type Environment = Static<typeof Environment>;
 
 export const CreateEnvironmentRequest = Closed(
   {
-    name: RequiredText,
+    name: Name,
     type: EnvironmentType,
     config: Config,
     is_active: Type.Optional(Type.Boolean({ default: true })),
@@ -40,7 +41,7 @@ export type CreateEnvironmentRequest = Static<typeof CreateEnvironmentRequest>;
 /** Changes what is sent; `config` is replaced whole; `type` must be the one it has. */
 export const UpdateEnvironmentRequest = Closed(
   {
-    name: Type.Optional(RequiredText),
+    name: Type.Optional(Name),
     type: Type.Optional(EnvironmentType),
     config: Type.Optional(Config),
     is_active: Type.Optional(Type.Boolean()),

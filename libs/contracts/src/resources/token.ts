@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox';
 import {
   Answer,
   Closed,
+  Name,
   NullableText,
   NullableTimestamp,
   PageOf,
@@ -37,8 +38,8 @@ export type CreatedToken = Static<typeof CreatedToken>;
 
 export const CreateTokenRequest = Closed(
   {
-    name: RequiredText,
-    owner: RequiredText,
+    name: Name,
+    owner: Name,
     role: Role,
     expires_at: Type.Optional(NullableTimestamp),
   },

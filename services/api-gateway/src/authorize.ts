@@ -1,0 +1,34 @@
+import type { Role } from '@floy/contracts';
+import type { TokenHolder } from '@floy/database/repositories/tokens';
+import { ForbiddenError, UnauthorizedError } from '@floy/domain';
+import type { RouteRole } from '@floy/service-kit/http-route';
+
+const ranks: Record<Role, number> = { viewer: 1, deployer: 2, admin: 3 };
+
+/** Whoever asks on a route that needs no token. */
+export const anyone: TokenHolder = { id: '', owner: '', role: 'viewer' };
+
+/** The token of an `Authorization: Bearer …` header. Throws UnauthorizedError without one. */
+export function bearerToken(header: string | undefined): string {
+  const match = /^Bearer +([\x21-\x7e]{1,200}) *$/i.exec(header ?? '');
+  if (match?.[1] !== undefined) return match[1];
+  throw new UnauthorizedError('Send a token: Authorization: Bearer floy_pat_…');
+}
+
+/** Throws ForbiddenError when the holder's role does not reach. */
+export function requireRole(holder: TokenHolder, needed: Role): void {
+  if (ranks[holder.role] >= ranks[needed]) return;
+  throw new ForbiddenError(`This needs the role ${needed}; the token has ${holder.role}`);
+}
+
+/** Who asks, by token, and whether a route is open to them. */
+export async function authorize(
+  needed: RouteRole,
+  header: string | undefined,
+  authenticate: (secret: string) => Promise<TokenHolder>,
+): Promise<TokenHolder> {
+  if (needed === 'anyone') return anyone;
+  const holder = await authenticate(bearerToken(header));
+  requireRole(holder, needed);
+  return holder;
+}

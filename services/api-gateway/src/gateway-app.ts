@@ -1,0 +1,51 @@
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { createTokenRepository, type TokenHolder } from '@floy/database/repositories/tokens';
+import { createHttpApp } from '@floy/service-kit/http-app';
+import { mountDocs } from '@floy/service-kit/http-docs';
+import type { Checks } from '@floy/service-kit/ops-server';
+import type { Logger } from '@floy/service-kit/logger';
+import type { Express } from 'express';
+import { authorize } from './authorize.js';
+import { mountBoard, type BoardQueue } from './routes/board.js';
+import { mountHealth } from './routes/health.js';
+import { limitBadTokens } from './routes/rate-limit.js';
+import { BASE_PATH, routeTable } from './routes/table.js';
+import { runRequest } from './run-request.js';
+import type { GatewayDeps, Scope } from './scope.js';
+
+export interface GatewayAppDeps extends GatewayDeps {
+  readonly logger: Logger;
+  readonly queues: readonly BoardQueue[];
+  readonly ready: () => Promise<Checks>;
+  readonly shutdown: AbortSignal;
+  /** Fail answers that do not fit their schema; for tests. */
+  readonly checkAnswers?: boolean;
+}
+
+/** Everything that the gateway serves. */
+export function createGatewayApp(deps: GatewayAppDeps): Express {
+  const { database } = deps;
+  const tokens = createTokenRepository(database.knex);
+  const require = createRequire(import.meta.url);
+  return createHttpApp<Scope, TokenHolder>({
+    routes: routeTable,
+    basePath: BASE_PATH,
+    log: deps.logger,
+    shutdown: deps.shutdown,
+    checkAnswers: deps.checkAnswers,
+    authorize: (route, request) =>
+      authorize(route.role, request.header('Authorization'), tokens.authenticate),
+    run: (route, exchange, input, bytes) => runRequest(deps, route, exchange, input, bytes),
+    mount(app) {
+      mountHealth(app, deps.ready);
+      app.use(limitBadTokens());
+      mountDocs(app, {
+        path: `${BASE_PATH}/docs`,
+        documentPath: `${BASE_PATH}/openapi.json`,
+        assets: dirname(require.resolve('swagger-ui-dist/package.json')),
+      });
+      mountBoard(app, database, deps.queues);
+    },
+  });
+}

@@ -1,0 +1,44 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A server that listens. */
+export interface ListeningServer {
+  /** Its base URL on this machine. */
+  readonly address: string;
+  /** Takes no more connections and ends when those in work are answered. */
+  close(): Promise<void>;
+}
+
+/** How long requests in work may take after the server was asked to close. Milliseconds. */
+const CLOSE_MS = 10_000;
+
+/** Listens; bounds how long a client may take to say what it wants. */
+export async function listen(
+  handler: RequestListener,
+  host: string,
+  port: number,
+): Promise<ListeningServer> {
+  const server = createServer(
+    { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
+    handler,
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const bound = (server.address() as AddressInfo).port;
+  const name = ['0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host;
+  return {
+    address: `http://${name.includes(':') ? `[${name}]` : name}:${bound}`,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const impatient = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
+      await closed;
+      clearTimeout(impatient);
+    },
+  };
+}

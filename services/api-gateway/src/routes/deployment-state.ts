@@ -1,0 +1,86 @@
+import {
+  DeploymentInfo,
+  DeploymentProgress,
+  EventListResponse,
+  HealthCheckResult,
+  ListEventsRequest,
+  Workflow,
+} from '@floy/contracts';
+import { readEvents } from '@floy/database/read-models/events';
+import { readDeploymentInfo, readHealth } from '@floy/database/read-models/instances';
+import { readProgress } from '@floy/database/read-models/progress';
+import { follow } from '../live/follow.js';
+import { route } from './route.js';
+
+const tag = 'Deployments';
+/** How many events one look at the history reads. */
+const READ_AT_ONCE = 500;
+
+export const deploymentStateRoutes = [
+  route({
+    method: 'GET',
+    path: '/deployments/{id}/progress',
+    role: 'viewer',
+    summary: 'How far a deployment is',
+    tag,
+    answer: DeploymentProgress,
+    handle: async ({ knex }, { params }) => ({ body: await readProgress(knex, params.id) }),
+  }),
+  route({
+    method: 'GET',
+    path: '/deployments/{id}/info',
+    role: 'viewer',
+    summary: 'How many instances there are, and how many are ready',
+    tag,
+    answer: DeploymentInfo,
+    handle: async ({ knex }, { params }) => ({ body: await readDeploymentInfo(knex, params.id) }),
+  }),
+  route({
+    method: 'GET',
+    path: '/deployments/{id}/health',
+    role: 'viewer',
+    summary: 'What was last seen of each instance',
+    tag,
+    answer: HealthCheckResult,
+    handle: async ({ knex }, { params }) => ({ body: await readHealth(knex, params.id) }),
+  }),
+  route({
+    method: 'GET',
+    path: '/deployments/{id}/workflow',
+    role: 'viewer',
+    summary: 'The workflow of a deployment with its tasks',
+    tag,
+    answer: Workflow,
+    handle: async ({ workflows }, { params }) => ({
+      body: await workflows.getWorkflowOf(params.id),
+    }),
+  }),
+  route({
+    method: 'GET',
+    path: '/deployments/{id}/events',
+    role: 'viewer',
+    summary: 'The history of a deployment; live as text/event-stream',
+    tag,
+    query: ListEventsRequest,
+    answer: EventListResponse,
+    streams: true,
+    async handle({ deployments, knex, deps }, { params: { id }, query, wantsStream, lastEventId }) {
+      await deployments.getDeployment(id);
+      const from = lastEventId ?? query.after ?? 0;
+      if (!wantsStream) {
+        return { body: { events: await readEvents(knex, id, from, query.limit ?? READ_AT_ONCE) } };
+      }
+      return {
+        stream: (sink) =>
+          follow(sink, {
+            listener: deps.listener,
+            stream: id,
+            from,
+            read: (after) => readEvents(knex, id, after, READ_AT_ONCE),
+            numberOf: ({ seq }) => seq,
+            nameOf: ({ type }) => type,
+          }),
+      };
+    },
+  }),
+];

@@ -1,0 +1,76 @@
+import {
+  questionKinds,
+  type PhysicalQuestion,
+  type QuestionAnswer,
+  type QuestionValues,
+} from '@floy/contracts';
+import { askQuestion, lookAtQuestion } from '@floy/database/repositories/questions';
+import { ConflictError, InvalidRequestError, UnavailableError } from '@floy/domain';
+import type { GatewayDeps, Scope } from '../scope.js';
+
+/** A question that changes something was begun, and whether it was carried out is not known. */
+export class OutcomeUnknownError extends UnavailableError {}
+
+/** How often an unanswered question is looked at when no nudge comes. Milliseconds. */
+const POLL_MS = 1000;
+
+/**
+ * Asks the deployers something in the request's transaction. What is answered waits for the answer,
+ * after the commit. It throws ConflictError while the target is in work, UnavailableError when no
+ * answer came in time, OutcomeUnknownError when that leaves open whether something was changed.
+ */
+export async function ask<K extends PhysicalQuestion['kind']>(
+  scope: Scope,
+  environmentId: string,
+  question: Extract<PhysicalQuestion, { kind: K }>,
+): Promise<() => Promise<QuestionValues[K]>> {
+  const { deps } = scope;
+  const id = await scope.transact((tx) => askQuestion(tx, deps.sealer, environmentId, question));
+  return async () => {
+    const answer = await answerTo(deps, id, questionKinds[question.kind].changes);
+    if (answer.ok) return answer.value as QuestionValues[K];
+    throw refusal(answer);
+  };
+}
+
+async function answerTo(deps: GatewayDeps, id: string, changes: boolean): Promise<QuestionAnswer> {
+  for (;;) {
+    const nudged = nudge(deps, id);
+    try {
+      const looked = await lookAtQuestion(deps.database.knex, deps.sealer, id);
+      if (looked.state === 'answered') return looked.answer;
+      if (looked.state === 'lost') throw lost(changes && looked.begun);
+      await nudged.arrived;
+    } finally {
+      nudged.stop();
+    }
+  }
+}
+
+/** Listening begins before looking, so that an answer between the two is not missed. */
+function nudge(deps: GatewayDeps, id: string): { arrived: Promise<void>; stop: () => void } {
+  let stop = (): void => {};
+  const arrived = new Promise<void>((resolve) => {
+    const off = deps.listener.on('question', id, resolve);
+    const timer = setTimeout(resolve, POLL_MS);
+    stop = () => {
+      off();
+      clearTimeout(timer);
+    };
+  });
+  return { arrived, stop };
+}
+
+function lost(unknown: boolean): Error {
+  if (!unknown) return new UnavailableError('No deployer answered in time; nothing was done');
+  return new OutcomeUnknownError('No answer came in time: whether it was carried out is not known');
+}
+
+function refusal({ refused, message, details }: Extract<QuestionAnswer, { ok: false }>): Error {
+  const errors = {
+    invalid: InvalidRequestError,
+    conflict: ConflictError,
+    unavailable: UnavailableError,
+  };
+  return new errors[refused](message, details);
+}
