@@ -62,7 +62,8 @@ export async function planRelease(
     service,
     versionId: version.id,
     environmentId: environment.id,
-    batchSize: settings.batchSize,
+    // A migration that runs once is over before any other host is switched.
+    batchSize: settings.preSwitch?.runOnce ? `1,${settings.batchSize}` : settings.batchSize,
     bakeSeconds: settings.bakeSeconds,
     maxFailures: settings.maxFailures,
     approval: settings.approval,

@@ -1,0 +1,46 @@
+import { consume } from '@floy/messaging/consume';
+import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
+import { reportHandlerError } from '@floy/service-kit/handler-errors';
+import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
+import { answerQuestionHandler } from './handlers/answer-question.js';
+import { stageInstanceHandler } from './handlers/stage-instance.js';
+import { stopTargetHandler } from './handlers/stop-target.js';
+import { switchInstanceHandler } from './handlers/switch-instance.js';
+import type { DeployerDeps } from './release/deployer-deps.js';
+import { createHosts } from './rollout/hosts.js';
+
+/** How many hosts one worker acts on at once: nearly all of it is waiting. */
+const concurrency = 64;
+
+export async function compose(
+  deps: ServiceDeps,
+  config: { artifacts: string },
+): Promise<RunningService> {
+  const artifacts = createFolderArtifactStore(config.artifacts);
+  await artifacts.checkInstallation(deps.installation);
+  const hosts = createHosts();
+  const own: DeployerDeps = { ...deps, artifacts, hosts };
+  const consuming = { ...deps, onError: reportHandlerError(deps.logger) };
+  const releases = consume(
+    consuming,
+    'physical-deployer',
+    {
+      'stage-instance': stageInstanceHandler(own),
+      'switch-instance': switchInstanceHandler(own),
+      'stop-target': stopTargetHandler(own),
+    },
+    { concurrency },
+  );
+  const questions = consume(
+    consuming,
+    'physical-questions',
+    { 'answer-question': answerQuestionHandler(own) },
+    { concurrency: 16 },
+  );
+  return {
+    async stop() {
+      await Promise.all([releases.stop(), questions.stop()]);
+      hosts.close();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { finishStop } from '@floy/database/transitions/instance-work';
+import { FloyError, messageOf } from '@floy/domain';
+import type { LongHandler } from '@floy/messaging/handlers';
+import type { DeployerDeps } from '../release/deployer-deps.js';
+import { hostWorkOf, logOf } from '../release/host-work-of.js';
+import { loadInstance } from '../release/instance-context.js';
+import { observe } from '../release/run-instance.js';
+import { stopHost } from '../rollout/stop-host.js';
+import { idsOf } from './stage-instance.js';
+
+/**
+ * Ends what an earlier epoch still runs on a target, and looks what is there then. It has the lease
+ * of the target, hence the highest epoch: nothing earlier begins on the host any more.
+ */
+export function stopTargetHandler(deps: DeployerDeps): LongHandler<'stop-target'> {
+  return {
+    async begin(tx, { instance_id }) {
+      return (
+        (await tx.row('SELECT 1 FROM release_instances WHERE id = ? AND stopping', [
+          instance_id,
+        ])) !== undefined
+      );
+    },
+    async run(work, ids) {
+      const context = await work.throughOutages(() =>
+        loadInstance(deps.database, deps.sealer, ids.instance_id),
+      );
+      const log = logOf(deps, context);
+      // Nothing of this may start a step: there is only stopping and looking.
+      const host = { ...hostWorkOf(deps, work, context, log), retryCount: 1 };
+      let observation = null;
+      try {
+        await stopHost(deps.hosts, host, context.settings.deployPath);
+        observation = await observe(deps, host, context);
+      } catch (error) {
+        host.signal.throwIfAborted();
+        if (!(error instanceof FloyError)) throw error;
+        log.write(`The target could not be stopped: ${messageOf(error)}\n`);
+      }
+      await log.flush();
+      await work.finish((tx) => finishStop(tx, idsOf(ids), observation));
+    },
+    dead: (tx, ids) => finishStop(tx, idsOf(ids), null),
+  };
+}

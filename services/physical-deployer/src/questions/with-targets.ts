@@ -1,0 +1,63 @@
+import type { TargetRow } from '@floy/database/rows';
+import { endLease, takeLease, type Lease } from '@floy/database/leases';
+import { ConflictError } from '@floy/domain';
+import type { DeployerDeps } from '../release/deployer-deps.js';
+import type { AskedHost } from './asked-hosts.js';
+
+/** A target of the asked hosts, with the right to act on it. */
+export interface HeldTarget {
+  target: TargetRow;
+  epoch: number;
+}
+
+/**
+ * Holds the leases of the targets on the asked hosts while something is changed there. Throws
+ * ConflictError where a release has one of them: a restart in its middle would spoil its verdict.
+ */
+export async function withTargets<T>(
+  deps: DeployerDeps,
+  of: { environmentId: string; applicationId: string | null },
+  asked: AskedHost[],
+  act: (targets: HeldTarget[]) => Promise<T>,
+): Promise<T> {
+  const { database, keeper } = deps;
+  const targets = await targetsOn(deps, of, asked);
+  const since = performance.now();
+  const leases: { target: TargetRow; lease: Lease }[] = [];
+  await database.transaction(async (tx) => {
+    leases.length = 0;
+    for (const target of targets) {
+      const attempt = await takeLease(tx, target.id, keeper.holder, keeper.mayTakeOver());
+      if (!attempt.taken)
+        throw new ConflictError(
+          `A release is at work on ${target.instance_id}: ask again after it`,
+        );
+      leases.push({ target, lease: attempt.lease });
+    }
+  });
+  const held = leases.map(({ lease }) => keeper.hold(lease, since));
+  try {
+    return await act(leases.map(({ target, lease }) => ({ target, epoch: lease.epoch })));
+  } finally {
+    for (const each of held) each.letGo();
+    await database.transaction(async (tx) => {
+      for (const { lease } of leases) await endLease(tx, lease);
+    });
+  }
+}
+
+async function targetsOn(
+  deps: DeployerDeps,
+  of: { environmentId: string; applicationId: string | null },
+  asked: AskedHost[],
+): Promise<TargetRow[]> {
+  const query = deps.database
+    .knex('targets')
+    .where({ environment_id: of.environmentId })
+    .orderBy('id');
+  if (of.applicationId !== null) query.where({ application_id: of.applicationId });
+  const rows = (await query) as TargetRow[];
+  return rows.filter(({ host, port }) =>
+    asked.some((each) => each.host.host === host && each.host.port === port),
+  );
+}

@@ -1,0 +1,87 @@
+import type { Readable } from 'node:stream';
+import type { Database } from '@floy/database/database';
+import { createTaskLog, type TaskLog } from '@floy/database/task-log';
+import { beginStep } from '@floy/database/transitions/instance-work';
+import { NotFoundError, VerdictError } from '@floy/domain';
+import type { Work } from '@floy/messaging/handlers';
+import { createRedactor } from '@floy/secrets/redaction';
+import type { HostRelease, HostWork } from '../rollout/host-work.js';
+import type { DeployerDeps } from './deployer-deps.js';
+import type { InstanceContext } from './instance-context.js';
+import { verifyHostKey } from './verify-host-key.js';
+
+/** The steps after which the target may no longer be as it was. */
+const touchingSteps = new Set(['drain', 'switch']);
+
+/** The right to act on a target, as the code that acts on hosts sees it. */
+export function hostWorkOf(
+  deps: DeployerDeps,
+  work: Work,
+  context: InstanceContext,
+  log: TaskLog,
+): HostWork {
+  const { database } = deps;
+  return {
+    id: context.release.id,
+    installation: deps.installation,
+    epoch: BigInt(work.lease.epoch),
+    connection: context.connection,
+    retryCount: context.release.retry_count,
+    verifyHostKey: verifierOf(database, context),
+    signal: work.signal,
+    async beforeStep(name) {
+      const step = { name, touches: touchingSteps.has(name) };
+      await work.throughOutages(() => beginStep(database, work.lease, context.instance.id, step));
+      work.assertHeld();
+    },
+    log: (line) => log.write(`${line}\n`),
+  };
+}
+
+function verifierOf(database: Database, { target, connection, login }: InstanceContext) {
+  const place = {
+    environmentId: target.environment_id,
+    host: connection.host,
+    port: connection.port,
+  };
+  return verifyHostKey(database, place, login);
+}
+
+/**
+ * What is put on the host. An artifact that the store no longer has is only missed where the host
+ * lacks it too: returning to what is still there needs none.
+ */
+export async function hostReleaseOf(
+  deps: DeployerDeps,
+  context: InstanceContext,
+): Promise<HostRelease> {
+  const sha256 = context.content.artifact_sha256 ?? '';
+  const stored = await deps.artifacts.open(sha256).catch((error: unknown) => {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  });
+  const open = (): Readable => {
+    if (stored) return stored.stream();
+    throw new VerdictError(
+      `The artifact ${sha256} of ${context.contentDir} is no longer in the store`,
+    );
+  };
+  return {
+    releaseDir: context.contentDir,
+    version: context.version,
+    artifact: { sha256, size: stored?.size ?? 0, open },
+    settings: context.settings,
+  };
+}
+
+/** The live log of the instance's task, with the secrets of its settings masked. */
+export function logOf(deps: DeployerDeps, context: InstanceContext): TaskLog {
+  const redactor = createRedactor();
+  redactor.add([...context.settings.secretValues, context.connection.privateKey]);
+  return createTaskLog(deps.database, context.release.task_id, {
+    source: context.target.instance_id,
+    redactor,
+    onError: (error) =>
+      deps.logger.warn({ err: error, task_id: context.release.task_id }, 'A piece of log was lost'),
+  });
+}

@@ -1,0 +1,123 @@
+import {
+  fillHostSettings,
+  hostConnection,
+  instanceIdOf,
+  resolvePhysicalConnection,
+  resolvePhysicalSettings,
+  type PhysicalConnection,
+} from '@floy/contracts';
+import type { Database } from '@floy/database/database';
+import { createEnvironmentRepository } from '@floy/database/repositories/environments';
+import type { InstanceRow, ReleaseRow, TargetRow } from '@floy/database/rows';
+import { openSnapshot, type Snapshot } from '@floy/database/snapshot';
+import { VerdictError, type HostConnection, type HostSettings } from '@floy/domain';
+import type { Sealer } from '@floy/secrets/sealing';
+
+/** All that the work on one instance of a release needs to know. */
+export interface InstanceContext {
+  instance: InstanceRow;
+  release: ReleaseRow;
+  target: TargetRow;
+  /** What is put there: the release itself, or the earlier one that is returned to. */
+  content: ReleaseRow;
+  contentDir: string;
+  version: string;
+  settings: HostSettings;
+  connection: HostConnection;
+  login: PhysicalConnection;
+  /** Release folders that must not be pruned on this target. */
+  keepDirs: string[];
+}
+
+/** The folder of a release below `releases/`: the version for people, the id to be unique. */
+export function releaseDirOf(version: string, releaseId: string): string {
+  return `${version.replace(/[^A-Za-z0-9._+-]/g, '-').replace(/^[^A-Za-z0-9]+/, '')}-${releaseId}`;
+}
+
+/**
+ * Reads what an instance's work needs: the settings of the content's own sealed snapshot, so that a
+ * rollback brings configuration back with the code, and the connection as it is today.
+ */
+export async function loadInstance(
+  database: Database,
+  sealer: Sealer,
+  instanceId: string,
+): Promise<InstanceContext> {
+  const instance = await one<InstanceRow>(database, 'release_instances', instanceId);
+  const release = await one<ReleaseRow>(database, 'releases', instance.release_id);
+  const target = await one<TargetRow>(database, 'targets', instance.target_id);
+  const content =
+    instance.content_release_id === release.id
+      ? release
+      : await one<ReleaseRow>(database, 'releases', instance.content_release_id);
+  const snapshot = openSnapshot(sealer, content.deployment_id, content.snapshot);
+  const environments = createEnvironmentRepository(database.knex, sealer);
+  const environment = await environments.getById(release.environment_id);
+  const login = resolvePhysicalConnection(environment.config);
+  const { settings, host } = hostSettings(snapshot, content, target, login, release.service);
+  return {
+    instance,
+    release,
+    target,
+    content,
+    contentDir: releaseDirOf(snapshot.version.git_tag, content.id),
+    version: snapshot.version.git_tag,
+    settings: {
+      ...settings,
+      deployPath: target.deploy_path,
+      timeoutSeconds: release.timeout_seconds,
+    },
+    connection: hostConnection(login, host),
+    login,
+    keepDirs: await dirsToKeep(database, target),
+  };
+}
+
+function hostSettings(
+  snapshot: Snapshot,
+  content: ReleaseRow,
+  target: TargetRow,
+  login: PhysicalConnection,
+  service: string,
+) {
+  const application = snapshot.applications.find(({ id }) => id === content.application_id);
+  if (!application)
+    throw new VerdictError(`The snapshot of release ${content.id} lacks its application`);
+  const host = login.hosts.find((each) => instanceIdOf(service, each) === target.instance_id);
+  if (!host)
+    throw new VerdictError(`Instance ${target.instance_id} is no longer a host of the environment`);
+  const behaviour = resolvePhysicalSettings(snapshot.environment.config, application.config);
+  const port = host.servicePort ?? behaviour.servicePort;
+  const dir = releaseDirOf(snapshot.version.git_tag, content.id);
+  const settings = fillHostSettings(behaviour, {
+    git_tag: snapshot.version.git_tag,
+    git_commit: snapshot.version.git_commit,
+    version: snapshot.version.git_tag,
+    environment: snapshot.environment.name,
+    application: application.name,
+    host: target.host,
+    instance_id: target.instance_id,
+    release_path: `${target.deploy_path}/releases/${dir}`,
+    ...(port === undefined ? {} : { port: String(port) }),
+    ...(content.artifact_sha256 === null ? {} : { artifact_sha256: content.artifact_sha256 }),
+  });
+  return { settings, host };
+}
+
+async function one<T extends object>(database: Database, table: string, id: string): Promise<T> {
+  const [row] = (await database.knex(table).where({ id }).limit(1)) as T[];
+  if (!row) throw new VerdictError(`There is no ${id} in ${table} any more`);
+  return row;
+}
+
+/** The last good release and what runs now are never pruned, whatever their age (law 7). */
+async function dirsToKeep(database: Database, target: TargetRow): Promise<string[]> {
+  const ids = [target.last_good_release_id, target.current_release_id].filter((id) => id !== null);
+  if (ids.length === 0) return [];
+  const rows = (await database
+    .knex('releases')
+    .join('versions', 'versions.id', 'releases.version_id')
+    .whereIn('releases.id', ids)
+    .select('releases.id', 'versions.git_tag')) as { id: string; git_tag: string }[];
+  return rows.map(({ id, git_tag }) => releaseDirOf(git_tag, id));
+}

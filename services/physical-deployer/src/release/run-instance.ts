@@ -1,0 +1,87 @@
+import { finishInstance, type Observation } from '@floy/database/transitions/instance-work';
+import { CouldNotTellError, FloyError, LeaseLostError, messageOf } from '@floy/domain';
+import type { Work } from '@floy/messaging/handlers';
+import { isOutage } from '@floy/messaging/outage';
+import type { HostRelease, HostWork } from '../rollout/host-work.js';
+import { observeHost } from '../rollout/observe-host.js';
+import type { DeployerDeps } from './deployer-deps.js';
+import { hostReleaseOf, hostWorkOf, logOf } from './host-work-of.js';
+import { loadInstance, type InstanceContext } from './instance-context.js';
+
+export interface InstanceJob {
+  ids: { deploymentId: string; instanceId: string };
+  succeeds: 'staged' | 'succeeded';
+  /** The work itself; what it throws is the verdict, or says that there is none. */
+  act(host: HostWork, release: HostRelease, context: InstanceContext): Promise<void>;
+}
+
+/**
+ * Carries out one instance's work and writes how it ended. A verdict (VerdictError) and an outcome
+ * that could not be told (CouldNotTellError, after its retries on the host) both end the instance as
+ * failed; a lost lease writes nothing, and an outage of Postgres is waited through.
+ */
+export async function runInstance(deps: DeployerDeps, work: Work, job: InstanceJob): Promise<void> {
+  let context: InstanceContext;
+  try {
+    context = await work.throughOutages(() =>
+      loadInstance(deps.database, deps.sealer, job.ids.instanceId),
+    );
+  } catch (error) {
+    if (!(error instanceof FloyError) || error instanceof LeaseLostError) throw error;
+    const end = { status: 'failed', message: error.message, observation: null } as const;
+    return work.finish((tx) => finishInstance(tx, job.ids, end));
+  }
+  const log = logOf(deps, context);
+  const host = hostWorkOf(deps, work, context, log);
+  const failure = await attempt(deps, job, host, context);
+  const observation =
+    job.succeeds === 'staged' && !failure ? null : await observe(deps, host, context);
+  if (failure) log.write(`${failure}\n`);
+  await log.flush();
+  work.signal.throwIfAborted();
+  await work.finish((tx) =>
+    finishInstance(tx, job.ids, {
+      status: failure ? 'failed' : job.succeeds,
+      message: failure,
+      observation,
+    }),
+  );
+}
+
+/** The reason of a failure, or an empty text. */
+async function attempt(
+  deps: DeployerDeps,
+  job: InstanceJob,
+  host: HostWork,
+  context: InstanceContext,
+): Promise<string> {
+  try {
+    await job.act(host, await hostReleaseOf(deps, context), context);
+    return '';
+  } catch (error) {
+    host.signal.throwIfAborted();
+    if (error instanceof LeaseLostError || isOutage(error)) throw error;
+    if (!(error instanceof FloyError)) throw error;
+    const what = error instanceof CouldNotTellError ? 'could not be carried out' : 'failed';
+    return `${context.target.instance_id} ${what}: ${messageOf(error)}`;
+  }
+}
+
+/** What `current` points to now; null where the host cannot be asked. */
+export async function observe(
+  deps: DeployerDeps,
+  host: HostWork,
+  context: InstanceContext,
+): Promise<Observation | null> {
+  try {
+    const seen = await observeHost(deps.hosts, { ...host, retryCount: 1 }, context.settings);
+    return {
+      currentDir: seen.current,
+      observed: seen.current === context.contentDir ? 'new' : 'other',
+    };
+  } catch (error) {
+    host.signal.throwIfAborted();
+    host.log(`What runs on the host could not be seen: ${messageOf(error)}`);
+    return null;
+  }
+}
