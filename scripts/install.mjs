@@ -55,11 +55,11 @@ function isStale(stamp, state) {
 
 function install() {
   if (!isStale(installStamp, installState())) return;
-  // `ci` is exact but begins by removing what is there: for the first time only.
-  const command = existsSync(join(modules, '.package-lock.json')) ? 'install' : 'ci';
-  console.error(`Installing (npm ${command})…`);
+  console.error('Installing…');
   const began = Date.now();
-  const words = [command, '--no-audit', '--no-fund', '--loglevel=error'];
+  // Takes the versions of the lock file and leaves it alone. `npm ci` would refuse to work where a
+  // registry lacks a package for a platform that is not this one, and remove what is there.
+  const words = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
   const npm = process.env.npm_execpath;
   const { status } = npm?.endsWith('.js')
     ? spawnSync(process.execPath, [npm, ...words], { cwd: root, stdio: 'inherit' })
