@@ -1,6 +1,9 @@
 import { VerdictError } from '@floy/domain';
 import { constants } from 'node:os';
 
+/** A command was ended because it ran, or was silent, for longer than it may. */
+export class LimitPassedError extends VerdictError {}
+
 /** How a command ended by itself. */
 export interface CommandExit {
   /** As a shell tells it: 128 + number for a process that a signal ended. */

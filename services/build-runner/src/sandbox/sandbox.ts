@@ -10,7 +10,7 @@ import {
   type Containment,
   type ContainmentKind,
 } from './containment.js';
-import type { CommandExit } from './exit-verdict.js';
+import { LimitPassedError, type CommandExit } from './exit-verdict.js';
 import { makeScratch } from './folders.js';
 
 export interface RunOptions {
@@ -37,7 +37,7 @@ export interface Sandbox {
   readonly user: BuildUser | undefined;
   /**
    * Runs a shell command (`sh -e`) as the build user. Answers however it exits; see `exitVerdict`.
-   * Throws `VerdictError` when a limit is passed, `CouldNotTellError` when it cannot be started.
+   * Throws `LimitPassedError`, a verdict, when a limit is passed, `CouldNotTellError` when it cannot be started.
    */
   runCommand(options: RunOptions & { command: string; shell?: string }): Promise<CommandExit>;
   /**
@@ -146,7 +146,7 @@ async function follow(running: ContainedProcess, options: RunOptions): Promise<C
   const onAbort = (): void => stop(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
   const deadline = setTimeout(() => {
-    stop(new VerdictError(`${name} ran longer than ${timeoutSeconds} s and was ended`));
+    stop(new LimitPassedError(`${name} ran longer than ${timeoutSeconds} s and was ended`));
   }, timeoutSeconds * 1000);
   const idle =
     inactivitySeconds === undefined
