@@ -3,7 +3,7 @@ import { type SshdHost, startSshdFleet } from '@floy/local-servers/sshd';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -151,4 +151,16 @@ export function failure(promise: Promise<unknown>): Promise<Error> {
     () => new Error('it did not fail'),
     (error: Error) => error,
   );
+}
+
+/** Processes of a group that have not ended; zombies, which nobody reaps in some containers, have. */
+export async function livingInGroup(group: number): Promise<number[]> {
+  const living: number[] = [];
+  for (const entry of await readdir('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const stat = await textOf('/proc', entry, 'stat');
+    const [state, , ofGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (Number(ofGroup) === group && state !== 'Z') living.push(Number(entry));
+  }
+  return living;
 }

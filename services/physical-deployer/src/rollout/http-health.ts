@@ -4,9 +4,9 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { request as requestTls } from 'node:https';
 import type { SshClient } from '../ssh/ssh-client.js';
+import { narrowSignal } from './narrowed-signal.js';
 import { quoteTail } from './quote-tail.js';
 
-const ANSWER_MS = 5000;
 const BODY_BYTES = 4096;
 
 /**
@@ -18,34 +18,41 @@ const BODY_BYTES = 4096;
 export async function httpHealth(
   url: string,
   through: SshClient | undefined,
-  signal: AbortSignal,
+  limits: { readonly answerMs: number; readonly signal: AbortSignal },
 ): Promise<string | undefined> {
+  const { answerMs, signal } = limits;
   const target = parse(url);
   const secure = target.protocol === 'https:';
   const port = Number(target.port || (secure ? 443 : 80));
   const host = target.hostname.replace(/^\[|\]$/g, '');
-  const within = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+  const within = narrowSignal(signal);
+  within.abortAfter(answerMs, new Error('late'));
+  let stream: Duplex | undefined;
   try {
-    let stream: Duplex | undefined;
     if (through !== undefined) {
       const plain = await through.dial(host, port);
       stream = secure ? connectTls({ socket: plain, servername: host }) : plain;
     }
     const options: RequestOptions = {
       method: 'GET',
-      signal: within,
       agent: false,
       headers: { connection: 'close', 'user-agent': 'floy' },
-      ...(stream !== undefined && { createConnection: () => asSocket(stream) }),
     };
-    const { status, body } = await ask(target, options, secure);
+    if (stream !== undefined) {
+      const socket = asSocket(stream);
+      options.createConnection = () => socket;
+    }
+    const { status, body } = await ask(target, options, secure, within.signal);
     if (status >= 200 && status < 300) return undefined;
     return `${url} answered ${status}${quoteTail(body)}`;
   } catch (error) {
     signal.throwIfAborted();
     if (through?.closed) throw new CouldNotTellError(messageOf(error), {}, { cause: error });
-    const late = within.aborted ? `did not answer within ${ANSWER_MS / 1000} s` : undefined;
+    const late = within.signal.aborted ? `did not answer within ${answerMs / 1000} s` : undefined;
     return `${url} ${late ?? `could not be reached: ${messageOf(error)}`}`;
+  } finally {
+    within.release();
+    stream?.destroy();
   }
 }
 
@@ -61,6 +68,7 @@ function ask(
   url: URL,
   options: RequestOptions,
   secure: boolean,
+  within: AbortSignal,
 ): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const call = (secure ? requestTls : request)(url, options, (response) => {
@@ -76,7 +84,14 @@ function ask(
       response.once('end', answer);
       response.once('error', reject);
     });
-    call.once('error', reject);
+    // Not the request's own `signal`: the error would wait for a channel that never closes.
+    const late = (): void => {
+      reject(new Error('late'));
+      call.destroy();
+    };
+    within.addEventListener('abort', late);
+    call.once('close', () => within.removeEventListener('abort', late));
+    call.on('error', reject);
     call.end();
   });
 }

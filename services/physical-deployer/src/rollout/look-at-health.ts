@@ -13,6 +13,8 @@ export interface HealthSeen {
   readonly reason: string;
 }
 
+/** No answer over HTTP is waited for longer. */
+const ANSWER_MS = 5000;
 const HEALTHY: HealthSeen = { healthy: true, reason: '' };
 
 /** Looks once whether the release is the current one, runs, and answers well. */
@@ -59,7 +61,10 @@ export async function seeHealth(
     }
     const { url, from } = settings.health;
     if (url === undefined) return HEALTHY;
-    const reason = await httpHealth(url, from === 'host' ? client : undefined, work.signal);
+    const reason = await httpHealth(url, from === 'host' ? client : undefined, {
+      answerMs: Math.min(ANSWER_MS, settings.health.timeoutSeconds * 1000),
+      signal: work.signal,
+    });
     return reason === undefined ? HEALTHY : unhealthy(reason);
   });
 }

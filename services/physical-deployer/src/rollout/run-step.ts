@@ -5,6 +5,7 @@ import type { ConnectionPool } from '../ssh/connection-pool.js';
 import type { SshClient } from '../ssh/ssh-client.js';
 import { type HostWork, lockOf } from './host-work.js';
 import { createLiveLines, type LiveLines } from './live-lines.js';
+import { narrowSignal } from './narrowed-signal.js';
 import { runScript } from './run-script.js';
 import { withHost } from './with-host.js';
 
@@ -97,39 +98,33 @@ async function watch(
   watching: Watching,
 ): Promise<Seen> {
   const { lines, watched } = watching;
-  const expiry = new AbortController();
+  const within = narrowSignal(work.signal);
   const late = new VerdictError(`${step.name} did not end within ${step.timeoutSeconds} s`, {
     step: step.name,
   });
-  let timer = setTimeout(
-    () => expiry.abort(new CouldNotTellError(`${step.name} did not begin`)),
-    LAUNCH_MS,
-  );
+  within.abortAfter(LAUNCH_MS, new CouldNotTellError(`${step.name} did not begin`));
   let live = false;
   let end: { code: string; size: number } | undefined;
   let unknown: number | undefined;
   try {
     const result = await runScript(client, watching.script, {
-      signal: AbortSignal.any([work.signal, expiry.signal]),
+      signal: within.signal,
       timeoutMs: undefined,
       onOutput(chunk) {
         if (live) lines.push(chunk);
       },
       onMark(word, rest) {
-        const [attempt = 0, second = ''] = rest
-          .split(' ')
-          .map((one, index) => (index === 0 ? Number(one) : one));
+        const [first, second = '', third] = rest.split(' ');
+        const attempt = Number(first);
+        live = word === 'running';
         if (word === 'running') {
-          if (Number(attempt) !== watched.attempt) lines.reset();
-          watched.attempt = Number(attempt);
-          live = true;
-          clearTimeout(timer);
+          if (attempt !== watched.attempt) lines.reset();
+          watched.attempt = attempt;
           const left = step.timeoutSeconds - Number(second);
-          timer = setTimeout(() => expiry.abort(late), Math.max(0, left * 1000));
+          within.abortAfter(Math.max(0, left * 1000), late);
         } else if (word === 'ended') {
-          end = { code: String(second), size: Number(rest.split(' ')[2] ?? 0) };
-        } else if (word === 'unknown') unknown = Number(attempt);
-        if (word !== 'running') live = false;
+          end = { code: second, size: Number(third ?? 0) };
+        } else if (word === 'unknown') unknown = attempt;
       },
     });
     if (end !== undefined) {
@@ -142,7 +137,7 @@ async function watch(
     if (error === late) await stopStep(pool, work, watching.deployPath, step.name);
     throw error;
   } finally {
-    clearTimeout(timer);
+    within.release();
   }
 }
 

@@ -2,6 +2,7 @@ import { CouldNotTellError } from '@floy/domain';
 import { stopSteps } from '../commands/stop-steps.js';
 import type { Hosts } from './hosts.js';
 import { type HostWork, lockOf } from './host-work.js';
+import { narrowSignal } from './narrowed-signal.js';
 import { runScript } from './run-script.js';
 import { withHost } from './with-host.js';
 
@@ -16,8 +17,10 @@ const STOP_MS = 60_000;
  */
 export async function stopHost(hosts: Hosts, work: HostWork, deployPath: string): Promise<void> {
   const script = stopSteps(lockOf(work, deployPath));
-  const late = AbortSignal.timeout(STOP_MS);
-  const signal = AbortSignal.any([work.signal, late]);
+  const late = new CouldNotTellError('What runs on the host did not stop in a minute');
+  const within = narrowSignal(work.signal);
+  within.abortAfter(STOP_MS, late);
+  const { signal } = within;
   try {
     await withHost(hosts.pool, { ...work, signal }, (client) =>
       runScript(client, script, {
@@ -26,9 +29,7 @@ export async function stopHost(hosts: Hosts, work: HostWork, deployPath: string)
         onMark: (word, rest) => word === 'stopped' && work.log(`Stopped ${rest}`),
       }),
     );
-  } catch (error) {
-    work.signal.throwIfAborted();
-    if (late.aborted) throw new CouldNotTellError('What runs on the host did not stop in a minute');
-    throw error;
+  } finally {
+    within.release();
   }
 }

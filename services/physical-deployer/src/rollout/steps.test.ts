@@ -1,0 +1,232 @@
+import { CouldNotTellError, LeaseLostError, VerdictError } from '@floy/domain';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  failure,
+  type HostFixture,
+  livingInGroup,
+  startHostFixture,
+  textOf,
+  until,
+} from '../../testing/host-fixture.js';
+import { createHosts } from './hosts.js';
+import type { HostRelease, HostWork } from './host-work.js';
+import { stageHost } from './stage-host.js';
+import { stopHost } from './stop-host.js';
+import { switchHost } from './switch-host.js';
+
+/** A restart that notes its start, waits to be let on, and notes its end. */
+const SLOW_RESTART = `echo "begin $FLOY_VERSION" >>../../ledger
+echo working
+until [ -e ../../go ]; do sleep 0.02; done
+echo "end $FLOY_VERSION" >>../../ledger`;
+
+describe('steps on a host', () => {
+  let fixture: HostFixture;
+  beforeAll(async () => {
+    fixture = await startHostFixture({ hosts: 1, config: ['MaxSessions 1'] });
+  });
+  afterAll(() => fixture.stop());
+
+  const staged = async (
+    restartCommand: string,
+    settings: Partial<HostRelease['settings']> = {},
+  ): Promise<{ deployPath: string; work: HostWork; release: HostRelease }> => {
+    const deployPath = fixture.deployPath();
+    const release = await fixture.release(deployPath, {
+      settings: { restartCommand, ...settings },
+    });
+    const work = fixture.work();
+    await stageHost(fixture.hosts, work, release);
+    return { deployPath, work, release };
+  };
+  const ledgerHas = (deployPath: string, text: string): Promise<boolean> =>
+    until(async () => (await textOf(deployPath, 'ledger')).includes(text));
+  const beginOf = async (deployPath: string, name = 'switch'): Promise<{ group: number }> => {
+    const line = await until(async () =>
+      (await textOf(deployPath, '.floy', 'journal'))
+        .split('\n')
+        .findLast((one) => one.startsWith('begin') && one.includes(` ${name} `)),
+    );
+    return { group: Number(line.split(' ')[5]) };
+  };
+  const later = (work: HostWork, changes: Partial<HostWork> = {}): HostWork => ({
+    ...work,
+    epoch: work.epoch + 1n,
+    ...changes,
+  });
+
+  it('a worker that takes over goes on watching instead of running again', async () => {
+    const { deployPath, work, release } = await staged(SLOW_RESTART);
+    const lost = new AbortController();
+    const first = failure(
+      switchHost(fixture.hosts, { ...work, signal: lost.signal }, release, { runPreSwitch: true }),
+    );
+    await ledgerHas(deployPath, 'begin');
+    lost.abort(new LeaseLostError('taken over'));
+    expect(await first).toBeInstanceOf(LeaseLostError);
+    const lines: string[] = [];
+    const others = createHosts();
+    const taker = later(work, { log: (line) => lines.push(line) });
+    const second = switchHost(others, taker, release, { runPreSwitch: true });
+    await until(() => lines.includes('working'));
+    await writeFile(join(deployPath, 'go'), '');
+    await second;
+    others.close();
+    expect(await textOf(deployPath, 'ledger')).toBe('begin v1\nend v1\n');
+  });
+
+  it('a connection that is cut in the middle of a step is made again', async () => {
+    const { deployPath, work, release } = await staged(SLOW_RESTART);
+    const lines: string[] = [];
+    const switching = switchHost(
+      fixture.hosts,
+      { ...work, log: (line) => lines.push(line) },
+      release,
+      { runPreSwitch: true },
+    );
+    await until(() => lines.includes('working'));
+    expect(await fixture.host().cutConnections()).toBeGreaterThan(0);
+    await until(() => lines.some((line) => line.includes('trying again')));
+    await writeFile(join(deployPath, 'go'), '');
+    await switching;
+    expect(await textOf(deployPath, 'ledger')).toBe('begin v1\nend v1\n');
+    expect(lines.filter((line) => line === 'working')).toHaveLength(1);
+  });
+
+  it('an end that nobody saw is looked for: what is healthy was done', async () => {
+    const { deployPath, work, release } = await staged(SLOW_RESTART, {
+      statusCommand: 'grep -q end ../../ledger',
+    });
+    const switching = switchHost(fixture.hosts, work, release, { runPreSwitch: true });
+    await ledgerHas(deployPath, 'begin');
+    await writeFile(join(deployPath, 'ledger'), 'begin v1\nend by hand\n');
+    const { group } = await beginOf(deployPath);
+    process.kill(-group, 'SIGKILL');
+    await switching;
+    expect(await textOf(deployPath, 'ledger')).toBe('begin v1\nend by hand\n');
+    expect(await textOf(deployPath, '.floy', 'journal')).toMatch(/end \S+ 1 switch probed/);
+  });
+
+  it('an end that nobody saw is looked for: what is not healthy is done again', async () => {
+    const { deployPath, work, release } = await staged(SLOW_RESTART, {
+      statusCommand: 'grep -q end ../../ledger',
+    });
+    const switching = switchHost(fixture.hosts, work, release, { runPreSwitch: true });
+    await ledgerHas(deployPath, 'begin');
+    const { group } = await beginOf(deployPath);
+    await writeFile(join(deployPath, 'go'), '');
+    process.kill(-group, 'SIGKILL');
+    await switching;
+    expect(await textOf(deployPath, '.floy', 'journal')).toMatch(/end \S+ [12] switch 0/);
+    const begins = (await textOf(deployPath, 'ledger')).match(/begin/g) ?? [];
+    expect(begins.length).toBeLessThanOrEqual(2);
+  });
+
+  it('an earlier worker is refused, and starts nothing', async () => {
+    const { deployPath, work, release } = await staged('echo restarted >>../../ledger');
+    await stopHost(fixture.hosts, later(work), deployPath);
+    const error = await failure(switchHost(fixture.hosts, work, release, { runPreSwitch: true }));
+    expect(error).toBeInstanceOf(LeaseLostError);
+    expect(await textOf(deployPath, 'ledger')).toBe('');
+    await expect(stopHost(fixture.hosts, work, deployPath)).rejects.toThrow(LeaseLostError);
+  });
+
+  it('another installation is refused, and named', async () => {
+    const { deployPath, work, release } = await staged('true');
+    const other = later(work, { installation: 'floy-two' });
+    for (const error of await Promise.all([
+      failure(stageHost(fixture.hosts, other, release)),
+      failure(switchHost(fixture.hosts, other, release, { runPreSwitch: true })),
+      failure(stopHost(fixture.hosts, other, deployPath)),
+    ])) {
+      expect(error).toBeInstanceOf(VerdictError);
+      expect(error.message).toContain('floy-one');
+    }
+  });
+
+  it('nothing is started when the lease is lost right before it', async () => {
+    const { deployPath, work, release } = await staged('echo restarted >>../../ledger');
+    const beforeStep = async (): Promise<void> => {
+      throw new LeaseLostError('cancelled');
+    };
+    await expect(
+      switchHost(fixture.hosts, { ...work, beforeStep }, release, { runPreSwitch: true }),
+    ).rejects.toThrow(LeaseLostError);
+    expect(await textOf(deployPath, 'ledger')).toBe('');
+  });
+
+  it('stopping ends what runs, also what does not listen to TERM', async () => {
+    const { deployPath, work, release } = await staged(
+      `trap '' TERM; echo "begin $$" >>../../ledger; sh -c 'trap "" TERM; while :; do sleep 1; done'`,
+    );
+    const stubborn = failure(switchHost(fixture.hosts, work, release, { runPreSwitch: true }));
+    await ledgerHas(deployPath, 'begin');
+    const { group } = await beginOf(deployPath);
+    const others = createHosts();
+    await stopHost(others, later(work), deployPath);
+    others.close();
+    expect(await livingInGroup(group)).toEqual([]);
+    expect(await textOf(deployPath, '.floy', 'journal')).toMatch(/end \S+ 1 switch stopped/);
+    expect(await stubborn).toBeInstanceOf(Error);
+  });
+
+  it('stopping lets what listens to TERM end by itself, at once', async () => {
+    const { deployPath, work, release } = await staged(
+      `trap 'echo tidied >>../../ledger; exit 0' TERM; echo begin >>../../ledger; while :; do sleep 0.05; done`,
+    );
+    const stopped = failure(switchHost(fixture.hosts, work, release, { runPreSwitch: true }));
+    await ledgerHas(deployPath, 'begin');
+    const others = createHosts();
+    const began = performance.now();
+    await stopHost(others, later(work), deployPath);
+    others.close();
+    expect(performance.now() - began).toBeLessThan(2000);
+    expect(await textOf(deployPath, 'ledger')).toBe('begin\ntidied\n');
+    await stopped;
+  });
+
+  it('a service that a step starts outlives it and holds no lock', async () => {
+    const { deployPath, work, release } = await staged(
+      'sleep 1000 & echo $! >../../pid; disown 2>/dev/null; true',
+    );
+    await switchHost(fixture.hosts, work, release, { runPreSwitch: true });
+    const pid = Number(await textOf(deployPath, 'pid'));
+    await stopHost(fixture.hosts, later(work), deployPath);
+    expect(process.kill(pid, 0)).toBe(true);
+    const locks = execFileSync('sh', ['-c', `ls -l /proc/${pid}/fd`]).toString();
+    expect(locks).not.toMatch(/\.floy\/(lock|steps\/.*\.run)/);
+    process.kill(pid, 'SIGKILL');
+  });
+
+  it('nothing of a secret is left behind by a step', async () => {
+    const { deployPath, work, release } = await staged('sleep 0.01', {
+      environment: { TOKEN: 'sentinel-7f3a' },
+    });
+    await switchHost(fixture.hosts, work, release, { runPreSwitch: true });
+    const found = execFileSync('sh', [
+      '-c',
+      `grep -rl sentinel-7f3a "$1" || true`,
+      'sh',
+      deployPath,
+    ]);
+    expect(found.toString().trim()).toBe(
+      join(deployPath, 'releases', release.releaseDir, '.floy-env'),
+    );
+  });
+
+  it('a host that is away for longer than is tried is an unknown outcome', async () => {
+    const { work, release } = await staged('true');
+    fixture.hosts.pool.drop(work.connection);
+    await fixture.host().stop();
+    const error = await failure(
+      switchHost(fixture.hosts, { ...work, retryCount: 1 }, release, { runPreSwitch: true }),
+    );
+    expect(error).toBeInstanceOf(CouldNotTellError);
+    expect(error.message).toContain('Could not connect');
+    await fixture.host().start();
+    await switchHost(fixture.hosts, work, release, { runPreSwitch: true });
+  });
+});

@@ -1,0 +1,129 @@
+import { CouldNotTellError, VerdictError } from '@floy/domain';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { failure, type HostFixture, startHostFixture } from '../../testing/host-fixture.js';
+import { createHosts } from './hosts.js';
+import type { HostRelease } from './host-work.js';
+import { stageHost } from './stage-host.js';
+import { uploadToHost } from './upload-to-host.js';
+
+describe('transfers to a host', () => {
+  let fixture: HostFixture;
+  let archive: string;
+  beforeAll(async () => {
+    fixture = await startHostFixture({ hosts: 2 });
+    await writeFile(join(fixture.folder, 'big'), randomBytes(3_000_000));
+    archive = join(fixture.folder, 'big.tar.gz');
+    execFileSync('tar', ['-czf', archive, '-C', fixture.folder, 'big']);
+  });
+  afterAll(() => fixture.stop());
+
+  /** The release with an artifact that breaks as told the first times it is sent. */
+  const breaking = (release: HostRelease, times: number, broken: () => Readable): HostRelease => {
+    // The first time it is opened is the check.
+    let opened = -1;
+    const open = (): Readable => {
+      opened += 1;
+      return opened >= 1 && opened <= times ? broken() : createReadStream(archive);
+    };
+    return { ...release, artifact: { ...release.artifact, open } };
+  };
+  const left = (deployPath: string): Promise<string[]> =>
+    readdir(join(deployPath, '.floy', 'incoming'));
+
+  it('a cut upload is never used, and sent again', async () => {
+    const hosts = createHosts();
+    const deployPath = fixture.deployPath();
+    const release = await fixture.releaseOf(deployPath, archive);
+    const halfThenCut = (): Readable =>
+      Readable.from(
+        (async function* () {
+          yield (await readFile(archive)).subarray(0, 1_500_000);
+          await fixture.host().cutConnections();
+          yield Buffer.from('x');
+        })(),
+      );
+    const cut = breaking(release, 1, halfThenCut);
+    await expect(stageHost(hosts, fixture.work({ retryCount: 0 }), cut)).rejects.toThrow(
+      CouldNotTellError,
+    );
+    expect(await readdir(join(deployPath, 'releases'))).toEqual([]);
+    const again = breaking(release, 2, halfThenCut);
+    await stageHost(createHosts(), fixture.work(), again);
+    expect(await readdir(join(deployPath, 'releases'))).toEqual([release.releaseDir]);
+    expect(await left(deployPath)).toEqual([release.artifact.sha256]);
+    hosts.close();
+  });
+
+  it.each<[string, (whole: Buffer) => Buffer]>([
+    ['a flipped byte', (whole) => Buffer.from(whole).fill(1, 1000, 1001)],
+    ['a short body', (whole) => whole.subarray(0, -1)],
+    ['a body too long', (whole) => Buffer.concat([whole, Buffer.from('x')])],
+  ])('%s is never used', async (_, damage) => {
+    const hosts = createHosts();
+    const deployPath = fixture.deployPath();
+    const release = await fixture.releaseOf(deployPath, archive);
+    const whole = await readFile(archive);
+    const damaged = breaking(release, 99, () => Readable.from([damage(whole)]));
+    const error = await failure(stageHost(hosts, fixture.work({ retryCount: 1 }), damaged));
+    expect(error).toBeInstanceOf(CouldNotTellError);
+    expect(await readdir(join(deployPath, 'releases'))).toEqual([]);
+    expect((await left(deployPath)).filter((name) => !name.endsWith('.part'))).toEqual([]);
+    hosts.close();
+  });
+
+  it('an artifact that was damaged on the host is sent again', async () => {
+    const deployPath = fixture.deployPath();
+    const release = await fixture.releaseOf(deployPath, archive);
+    await stageHost(fixture.hosts, fixture.work(), release);
+    const kept = join(deployPath, '.floy', 'incoming', release.artifact.sha256);
+    await writeFile(kept, 'damaged');
+    const again = { ...release, releaseDir: 'again' };
+    await stageHost(fixture.hosts, fixture.work(), again);
+    expect((await readFile(kept)).equals(await readFile(archive))).toBe(true);
+  });
+
+  it('a hostile archive never reaches the host', async () => {
+    await symlink('/etc', join(fixture.folder, 'leaving'));
+    const hostile = join(fixture.folder, 'hostile.tar.gz');
+    execFileSync('tar', ['-czf', hostile, '-C', fixture.folder, 'leaving']);
+    const deployPath = fixture.deployPath();
+    const release = await fixture.releaseOf(deployPath, hostile);
+    const error = await failure(stageHost(fixture.hosts, fixture.work(), release));
+    expect(error).toBeInstanceOf(VerdictError);
+    expect(error.message).toContain('"leaving"');
+    await expect(readdir(deployPath)).rejects.toThrow('ENOENT');
+  });
+
+  it('a host key that changed is refused before anything is sent, also for a kept connection', async () => {
+    const host = fixture.host(1);
+    const release = await fixture.releaseOf(fixture.deployPath(1), archive);
+    const verifyHostKey = async (fingerprint: string): Promise<void> => {
+      if (fingerprint !== host.hostKeyFingerprint) throw new VerdictError(`now ${fingerprint}`);
+    };
+    await stageHost(fixture.hosts, fixture.work({ index: 1, verifyHostKey }), release);
+    const refuse = async (): Promise<void> => {
+      throw new VerdictError('approved no longer');
+    };
+    const work = fixture.work({ index: 1, verifyHostKey: refuse });
+    await expect(stageHost(fixture.hosts, work, release)).rejects.toThrow('approved no longer');
+    await host.stop();
+    await writeFile(host.logFile, '');
+    await host.start({ hostKeyFile: join(fixture.folder, 'sshd-1', 'host_key') });
+    const next = fixture.work({ index: 1, verifyHostKey });
+    await expect(stageHost(fixture.hosts, next, release)).rejects.toThrow('now SHA256:');
+    expect(await readFile(host.logFile, 'utf8')).not.toMatch(/publickey|Accepted/);
+  });
+
+  it('puts a file where it was asked to', async () => {
+    const path = join(fixture.host().folder, "dir with 'quote", 'file');
+    const { artifact } = await fixture.releaseOf('/unused', archive);
+    await uploadToHost(fixture.hosts, fixture.work(), artifact, path);
+    expect((await readFile(path)).equals(await readFile(archive))).toBe(true);
+  });
+});
