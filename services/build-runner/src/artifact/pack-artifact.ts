@@ -1,0 +1,77 @@
+import { VerdictError } from '@floy/domain';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { once } from 'node:events';
+import { pipeline, Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import { pack, type Header, type Pack } from 'tar-stream';
+import { entriesOf, findInCheckout, type Entry } from './entries.js';
+
+/**
+ * Packs what `artifact_path` names in a checkout (the checkout without `.git` when it is empty)
+ * into a tar.gz, as a stream to give to the artifact store. A folder's contents are the root of
+ * the archive; a single file is its one entry. The same files make the same bytes: names sorted,
+ * owner root, times zero, modes 755 or 644. Throws, or ends the stream with, `VerdictError` for
+ * what cannot be shipped. Destroying the stream ends the work.
+ */
+export async function packArtifact(folder: string, artifactPath = ''): Promise<Readable> {
+  const source = await findInCheckout(folder, artifactPath, 'artifact_path');
+  const tar = pack();
+  void fill(tar, entriesOf(source)).catch((error: unknown) => {
+    tar.destroy(error instanceof Error ? error : new Error(String(error)));
+  });
+  // The level is said, so that another default of another Node does not make another artifact.
+  return pipeline(Readable.from(tar), createGzip({ level: 6 }), () => undefined);
+}
+
+async function fill(tar: Pack, entries: AsyncGenerator<Entry>): Promise<void> {
+  // Nobody drains an archive whose reader has gone: every wait below ends with this one.
+  const gone = once(tar, 'close').then(() => {
+    throw new Error('nobody reads the archive any more');
+  });
+  gone.catch(() => undefined);
+  for await (const entry of entries) {
+    if (entry.type === 'file') await Promise.race([addFile(tar, entry, gone), gone]);
+    else tar.entry(headerOf(entry));
+  }
+  tar.finalize();
+}
+
+async function addFile(
+  tar: Pack,
+  entry: Extract<Entry, { type: 'file' }>,
+  gone: Promise<never>,
+): Promise<void> {
+  const handle = await open(entry.file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const sink = tar.entry(headerOf(entry));
+    const done = once(sink, 'close');
+    let size = 0;
+    for await (const chunk of handle.createReadStream({ autoClose: false })) {
+      size += (chunk as Buffer).length;
+      if (size > entry.size) break;
+      if (!sink.write(chunk)) await Promise.race([once(sink, 'drain'), gone]);
+    }
+    if (size !== entry.size) {
+      throw new VerdictError(`the artifact's ${entry.name} changed while it was packed`);
+    }
+    sink.end(undefined);
+    await Promise.race([done, gone]);
+  } finally {
+    await handle.close();
+  }
+}
+
+function headerOf(entry: Entry): Partial<Header> & Pick<Header, 'name'> {
+  const always = { uid: 0, gid: 0, uname: '', gname: '', mtime: new Date(0) };
+  switch (entry.type) {
+    case 'directory':
+      return { ...always, name: `${entry.name}/`, type: 'directory', mode: 0o755 };
+    case 'symlink':
+      return { ...always, name: entry.name, type: 'symlink', linkname: entry.target, mode: 0o777 };
+    case 'file': {
+      const mode = entry.executable ? 0o755 : 0o644;
+      return { ...always, name: entry.name, type: 'file', size: entry.size, mode };
+    }
+  }
+}
