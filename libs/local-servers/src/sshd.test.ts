@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isPortFree } from './free-port.js';
 import { isAlive } from './process-table.js';
-import { startSshdFleet, type SshdFleet } from './sshd.js';
+import { findSshd, startSshdFleet, type SshdFleet } from './sshd.js';
 
-describe('a fleet of sshd on loopback', () => {
+(findSshd() === undefined ? describe.skip : describe)('a fleet of sshd on loopback', () => {
   let folder: string;
   let fleet: SshdFleet;
   beforeAll(async () => {

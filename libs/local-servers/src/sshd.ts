@@ -33,8 +33,8 @@ const PORT_TRIES = 5;
 
 /** Starts a fleet. Throws, saying what to install, where OpenSSH's server cannot run. */
 export async function startSshdFleet(options: SshdFleetOptions): Promise<SshdFleet> {
-  const sshd = await findSshd(options.searchPath);
-  const keygen = await findSshKeygen(options.searchPath);
+  const sshd = findSshd(options.searchPath);
+  const keygen = findSshKeygen(options.searchPath);
   if (sshd === undefined || keygen === undefined) {
     throw new Error(
       `${sshd === undefined ? 'sshd' : 'ssh-keygen'} is not installed: install OpenSSH's server (Debian: apt-get install openssh-server)`,

@@ -2,6 +2,7 @@ import { assign } from './assign.js';
 import { FORGET_SCRIPT } from './commands.js';
 import { ENVIRONMENT_FILE } from './environment.js';
 import { type HostLock, REFUSE, RELEASE_LOCK, takeLock } from './host-lock.js';
+import { JOURNAL_FUNCTIONS } from './journal.js';
 
 /** What shall be on the host. */
 export interface StagedRelease {
@@ -46,11 +47,13 @@ const MARGIN_BYTES = 64 * 1024 * 1024;
  * Looks whether the host can take a release and has it, and receives the artifact if it has not.
  * Marks: `complete` (the release is there), or `have` (the artifact is), or `uploaded`. The upload goes to a
  * file named for the epoch, so that an earlier worker that still writes cannot spoil it; nothing uses it
- * before a step has renamed it.
+ * before a step has renamed it. What earlier workers left half sent is removed, except while a step
+ * of theirs lives that may be about to rename it.
  */
 export function receiveArtifact(lock: HostLock, release: StagedRelease): string {
   const needed = Math.ceil((2 * release.size + MARGIN_BYTES) / 1024);
   return `${REFUSE}
+${JOURNAL_FUNCTIONS}
 ${assign({
   deploy_path: release.deployPath,
   release: release.releaseDir,
@@ -75,8 +78,10 @@ if [ -d "$deploy_path/releases/$release" ]; then
   floy_mark complete
   exit 0
 fi
+alive=
+for run in steps/*.run; do ! held "$run" || alive=yes; done
 for part in incoming/*.part; do
-  [ "$part" = "incoming/$sha256.$epoch.part" ] || rm -f "$part"
+  [ -n "$alive" ] || [ "$part" = "incoming/$sha256.$epoch.part" ] || rm -f "$part"
 done
 ${RELEASE_LOCK}
 if [ -f "incoming/$sha256" ]; then

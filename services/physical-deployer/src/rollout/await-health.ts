@@ -26,7 +26,8 @@ export async function awaitHealth(
     if (seconds(began) >= timeoutSeconds) {
       throw verdict(`not healthy within ${timeoutSeconds} s`, seen);
     }
-    await pauseFor(pause, work.signal);
+    // The last look is at the deadline, not up to a pause after it.
+    await pauseFor(Math.min(pause, (timeoutSeconds - seconds(began)) * 1000), work.signal);
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
   }
   const healthySince = performance.now();

@@ -1,11 +1,13 @@
 import { VerdictError } from '@floy/domain';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { needsSshd } from '@floy/testing/needs';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { failure, type HostFixture, startHostFixture } from '../../testing/host-fixture.js';
 import { stageHost } from './stage-host.js';
 import { switchHost } from './switch-host.js';
 
-describe('the health of a host', () => {
+const describeHere = await needsSshd();
+describeHere('the health of a host', () => {
   let fixture: HostFixture;
   let server: Server;
   let url: string;

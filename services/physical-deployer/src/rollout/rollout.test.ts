@@ -1,15 +1,18 @@
 import { VerdictError } from '@floy/domain';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { needsSshd } from '@floy/testing/needs';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { lstat, mkdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure, type HostFixture, startHostFixture, textOf } from '../../testing/host-fixture.js';
+import { createHosts } from './hosts.js';
 import { observeHost } from './observe-host.js';
 import { pruneHost } from './prune-host.js';
 import { runOnHost } from './run-on-host.js';
 import { stageHost } from './stage-host.js';
 import { switchHost } from './switch-host.js';
 
-describe('bringing releases to a host', () => {
+const describeHere = await needsSshd();
+describeHere('bringing releases to a host', () => {
   let fixture: HostFixture;
   beforeAll(async () => {
     fixture = await startHostFixture({ hosts: 1 });
@@ -75,7 +78,9 @@ describe('bringing releases to a host', () => {
     const gone = (): never => {
       throw new Error('the artifact is not needed');
     };
-    await stageHost(fixture.hosts, undo, { ...one, artifact: { ...one.artifact, open: gone } });
+    const hosts = createHosts();
+    await stageHost(hosts, undo, { ...one, artifact: { ...one.artifact, open: gone } });
+    hosts.close();
     await switchHost(fixture.hosts, undo, one, { runPreSwitch: false });
     expect(await textOf(deployPath, 'ledger')).toBe('restart v1\nrestart v2\nrestart v1\n');
     const seen = await observeHost(fixture.hosts, undo, one.settings);

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { environmentText } from '../commands/environment.js';
 import { receiveArtifact, stageStep, type StagedRelease } from '../commands/stage.js';
 import { checkArchive } from './check-archive.js';
@@ -27,7 +28,6 @@ export async function stageHost(hosts: Hosts, work: HostWork, release: HostRelea
   const deployPath = checkedPath(settings.deployPath);
   const lock = lockOf(work, deployPath);
   const environment = environmentText(settings.environment);
-  await hosts.checkOnce(artifact.sha256, () => checkArchive(artifact.open()));
   const staged: StagedRelease = {
     deployPath,
     releaseDir: release.releaseDir,
@@ -36,6 +36,12 @@ export async function stageHost(hosts: Hosts, work: HostWork, release: HostRelea
     size: artifact.size,
   };
 
+  // Only what is sent has to be there and to be looked into.
+  async function* checked(): AsyncGenerator<Buffer> {
+    await hosts.checkOnce(artifact.sha256, () => checkArchive(artifact.open()));
+    work.log(`Sending ${artifact.size} bytes`);
+    yield* artifact.open();
+  }
   const receive = (): Promise<string> =>
     withHost(hosts.pool, work, async (client) => {
       let state = '';
@@ -44,10 +50,7 @@ export async function stageHost(hosts: Hosts, work: HostWork, release: HostRelea
         timeoutMs: PATIENCE_MS + artifact.size / SLOWEST_BYTES_PER_MS,
         input: {
           size: artifact.size,
-          open: () => {
-            work.log(`Sending ${artifact.size} bytes`);
-            return artifact.open();
-          },
+          open: () => Readable.from(checked(), { objectMode: false }),
         },
         onMark: (word) => (state = word),
       });

@@ -1,5 +1,6 @@
 import { CouldNotTellError, LeaseLostError, VerdictError } from '@floy/domain';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { needsSshd } from '@floy/testing/needs';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +24,8 @@ echo working
 until [ -e ../../go ]; do sleep 0.02; done
 echo "end $FLOY_VERSION" >>../../ledger`;
 
-describe('steps on a host', () => {
+const describeHere = await needsSshd();
+describeHere('steps on a host', () => {
   let fixture: HostFixture;
   beforeAll(async () => {
     fixture = await startHostFixture({ hosts: 1, config: ['MaxSessions 1'] });

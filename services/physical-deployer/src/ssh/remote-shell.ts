@@ -1,4 +1,4 @@
-import { CouldNotTellError, messageOf } from '@floy/domain';
+import { CouldNotTellError, FloyError, messageOf } from '@floy/domain';
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
@@ -134,9 +134,7 @@ export function createRemoteShell(channel: ClientChannel, onChange: () => void):
       const send = (): void => {
         if (input === undefined || source !== undefined) return;
         source = input.open();
-        sendExactly(source, input.size, channel, (problem) =>
-          close(new CouldNotTellError(`The upload broke: ${problem}`)),
-        );
+        sendExactly(source, input.size, channel, close);
       };
       // What comes before `start` is the greeting of the login shell.
       let begun = false;
@@ -193,21 +191,25 @@ function sendExactly(
   source: Readable,
   size: number,
   channel: ClientChannel,
-  onProblem: (problem: string) => void,
+  onProblem: (problem: Error) => void,
 ): void {
   let sent = 0;
+  const broken = (why: string): Error => new CouldNotTellError(`The upload broke: ${why}`);
   source.on('data', (chunk: Buffer) => {
     sent += chunk.length;
     if (sent > size) {
       source.destroy();
-      onProblem(`more than the ${size} bytes that were announced`);
+      onProblem(broken(`more than the ${size} bytes that were announced`));
     } else if (!channel.write(chunk)) {
       source.pause();
       channel.once('drain', () => source.resume());
     }
   });
-  source.once('error', (error) => onProblem(messageOf(error)));
+  // A verdict on what is to be sent stays one.
+  source.once('error', (error) =>
+    onProblem(error instanceof FloyError ? error : broken(messageOf(error))),
+  );
   source.once('end', () => {
-    if (sent < size) onProblem(`${sent} of ${size} bytes were there`);
+    if (sent < size) onProblem(broken(`${sent} of ${size} bytes were there`));
   });
 }

@@ -1,6 +1,7 @@
 import { CouldNotTellError, VerdictError } from '@floy/domain';
 import { startSshdFleet, type SshdFleet } from '@floy/local-servers/sshd';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { needsSshd } from '@floy/testing/needs';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createServer } from 'node:http';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,7 +9,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { connectSsh, type SshClient } from './ssh-client.js';
 
-describe('a connection to a host', () => {
+const describeHere = await needsSshd();
+describeHere('a connection to a host', () => {
   let folder: string;
   let fleet: SshdFleet;
   const connect = (

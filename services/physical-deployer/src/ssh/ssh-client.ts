@@ -26,6 +26,8 @@ export interface SshClient {
 
 /** How long a script waits for a session where the host allows no further one. */
 const SESSION_WAIT_MS = 5000;
+/** sshd may count a session for a moment after it has told its end. */
+const LAG_MS = 500;
 
 /** Connects to a host, after its key was verified. See `connectHost` for the errors. */
 export async function connectSsh(
@@ -39,6 +41,7 @@ export async function connectSsh(
   const taken = new Set<RemoteShell>();
   // Sessions that the host has to count: open, being opened or not fully closed.
   let channels = 0;
+  let lastClosed = Number.NEGATIVE_INFINITY;
   const waiting: (() => void)[] = [];
   let closedBecause: string | undefined;
 
@@ -77,6 +80,7 @@ export async function connectSsh(
       const channel = await openChannel();
       channel.once('close', () => {
         channels -= 1;
+        lastClosed = performance.now();
         changed();
       });
       shells.add(createRemoteShell(channel, changed));
@@ -100,11 +104,13 @@ export async function connectSsh(
       const problem = await open().then(() => undefined, messageOf);
       const after = takeIdle();
       if (after !== undefined) return after;
-      if (problem !== undefined && (channels === 0 || performance.now() > deadline)) {
+      const now = performance.now();
+      const counted = channels > 0 || now - lastClosed < LAG_MS;
+      if (problem !== undefined && (!counted || now > deadline)) {
         throw new CouldNotTellError(closedBecause ?? `${where} opened no session: ${problem}`);
       }
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, SESSION_WAIT_MS);
+        const timer = setTimeout(() => wake(), channels > 0 ? SESSION_WAIT_MS : LAG_MS / 20);
         const wake = (): void => {
           clearTimeout(timer);
           signal?.removeEventListener('abort', wake);

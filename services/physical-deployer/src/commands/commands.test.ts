@@ -1,0 +1,102 @@
+import { describe, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { commandStep, switchStep } from './commands.js';
+import { environmentText } from './environment.js';
+import { launchStep, settleStep } from './launch-step.js';
+import { lookAtHealth, observe } from './observe.js';
+import { prune } from './prune.js';
+import { receiveFile } from './receive-file.js';
+import { receiveArtifact, stageStep } from './stage.js';
+import { stopSteps } from './stop-steps.js';
+
+const hostile = `/srv/it's; touch "$HOME" \`id\` $(id)\n`;
+const place = { deployPath: '/srv/app', releaseDir: 'v1-rel_1', version: "v1'" };
+const lock = { deployPath: '/srv/app', installation: 'floy-one', epoch: 1_700_000_000_001n };
+const release = { ...place, sha256: 'a'.repeat(64), size: 1000 };
+const key = { work: 'rel_1', name: 'switch' };
+
+/** Every script, made for this deploy path. */
+function scripts(deployPath: string): Record<string, string> {
+  const at = { ...place, deployPath };
+  const locked = { ...lock, deployPath };
+  const switching = switchStep(at, `systemctl restart ${deployPath}`);
+  return {
+    switching,
+    command: commandStep(at, 'current', deployPath),
+    launch: launchStep({
+      lock: locked,
+      ...key,
+      script: switching,
+      rerunAfter: 0,
+      seen: { attempt: 0, bytes: 0 },
+    }),
+    settle: settleStep(locked, key, 1),
+    stop: stopSteps(locked),
+    stopOne: stopSteps(locked, key),
+    receive: receiveArtifact(locked, { ...release, deployPath }),
+    stage: stageStep(
+      locked,
+      { ...release, deployPath },
+      {
+        environment: environmentText({ A: deployPath }),
+        sharedPaths: ['data', deployPath],
+      },
+    ),
+    observe: observe(deployPath, deployPath),
+    health: lookAtHealth({ ...at, statusCommand: deployPath, healthCommand: deployPath }),
+    prune: prune(locked, { dirs: [deployPath], newest: 5, work: 'rel_1' }),
+    file: receiveFile(deployPath, release),
+  };
+}
+
+const shells = [['/bin/dash'], ['/bin/bash', '--posix'], ['/bin/busybox', 'sh']].filter(([path]) =>
+  existsSync(path ?? ''),
+);
+
+describe('the scripts for hosts', () => {
+  it('make a release the running one', () => {
+    expect(switchStep(place, "systemctl restart 'app'")).toBe(`rm -f "$0"
+umask 022
+deploy_path='/srv/app'
+release='releases/v1-rel_1'
+cd "$deploy_path" || exit 1
+[ -d "$release" ] || { echo "$deploy_path/$release is not there" >&2; exit 1; }
+[ -L current ] || [ ! -e current ] || { echo "$deploy_path/current is not a link" >&2; exit 1; }
+ln -sfn "$release" .floy/current.new && mv -fT .floy/current.new current || { echo "$deploy_path/current could not be switched" >&2; exit 1; }
+folder=$deploy_path/current
+FLOY_RELEASE_PATH='/srv/app/releases/v1-rel_1'
+FLOY_VERSION='v1'\\'''
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export FLOY_RELEASE_PATH FLOY_VERSION PATH
+cd "$folder" || exit 1
+[ ! -f "$FLOY_RELEASE_PATH/.floy-env" ] || . "$FLOY_RELEASE_PATH/.floy-env"
+eval 'systemctl restart '\\''app'\\'''`);
+  });
+
+  it('hold the environment as quoted exports and refuse what is no name', () => {
+    expect(environmentText({ A: '1', B_2: "it's\n$x" })).toBe(
+      `export A='1'\nexport B_2='it'\\''s\n$x'\n`,
+    );
+    expect(() => environmentText({ 'A;id': '1' })).toThrow('"A;id"');
+  });
+
+  it.each(Object.entries(scripts('/srv/app')))('%s is as it was', (_, script) => {
+    expect(script).toMatchSnapshot();
+  });
+
+  it.each(shells)('can be read by %s, whatever the values are', (shell, ...args) => {
+    for (const value of ['/srv/app', hostile]) {
+      for (const script of Object.values(scripts(value))) {
+        execFileSync(shell ?? '', [...args, '-n'], { input: `{\n(\n${script}\n) </dev/null\n}\n` });
+      }
+    }
+  });
+
+  it('have values nowhere but quoted', () => {
+    for (const script of Object.values(scripts('@VALUE@'))) {
+      const bare = script.replaceAll(String.raw`'\''`, '').replaceAll(/'[^']*'/g, '');
+      expect(bare).not.toContain('@VALUE@');
+    }
+  });
+});
