@@ -120,6 +120,9 @@ function readInput<Scope>(
   bytes: Uint8Array,
 ): Input<never, never, never> {
   const query = new URL(request.originalUrl, 'http://floy').searchParams;
+  if (Object.values(request.params).some((param) => String(param).includes('\0'))) {
+    throw new NotFoundError('There is nothing here');
+  }
   const body = route.body === undefined ? {} : readJson(route, request, bytes);
   const lastEventId = request.header('Last-Event-ID');
   return {
