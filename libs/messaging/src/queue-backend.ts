@@ -93,7 +93,6 @@ function createRedisBackend(url: string): QueueBackend {
       jobQueue(
         new Queue(name, {
           connection: producer,
-          skipWaitingForReady: true,
           defaultJobOptions: jobOptions,
         }),
       ),

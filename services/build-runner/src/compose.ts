@@ -1,0 +1,31 @@
+import { consume } from '@floy/messaging/consume';
+import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
+import { reportHandlerError } from '@floy/service-kit/handler-errors';
+import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runTaskHandler } from './handlers/run-task.js';
+import { findBuildUser } from './sandbox/build-user.js';
+import { createSandbox } from './sandbox/sandbox.js';
+
+export interface RunnerConfig {
+  artifacts: string;
+  buildUser: string;
+  /** How many builds and tests run at once. */
+  concurrency?: number;
+}
+
+export async function compose(deps: ServiceDeps, config: RunnerConfig): Promise<RunningService> {
+  const artifacts = createFolderArtifactStore(config.artifacts);
+  await artifacts.checkInstallation(deps.installation);
+  const user = await findBuildUser(config.buildUser);
+  const sandbox = await createSandbox({ user, warn: (message) => deps.logger.warn({}, message) });
+  const folder = join(tmpdir(), `floy-builds-${deps.installation}`);
+  const consumer = consume(
+    { ...deps, onError: reportHandlerError(deps.logger) },
+    'build-runner',
+    { 'run-task': runTaskHandler({ ...deps, artifacts, sandbox, folder }) },
+    { concurrency: config.concurrency ?? 4 },
+  );
+  return { stop: () => consumer.stop() };
+}

@@ -1,0 +1,77 @@
+import { createTaskLog, type TaskLog } from '@floy/database/task-log';
+import type { Transaction } from '@floy/database/transaction';
+import { beginTask, finishTask, type TaskOutcome } from '@floy/database/transitions/task-work';
+import { CouldNotTellError, FloyError, LeaseLostError, messageOf } from '@floy/domain';
+import type { LongHandler, Work } from '@floy/messaging/handlers';
+import { isOutage } from '@floy/messaging/outage';
+import { createRedactor } from '@floy/secrets/redaction';
+import { runBuild } from '../task/run-build.js';
+import { runTest } from '../task/run-test.js';
+import type { RunnerDeps } from '../task/runner-deps.js';
+import { loadTask, type TaskContext } from '../task/task-context.js';
+import { makeWorkspace } from '../task/workspace.js';
+
+/** How often what could not be carried out is begun again by this worker. */
+const repeats = 2;
+
+type Written = { outcome: TaskOutcome; store?: (tx: Transaction) => Promise<void> };
+
+/** Builds or tests one application. */
+export function runTaskHandler(deps: RunnerDeps): LongHandler<'run-task'> {
+  return {
+    begin: (tx, ids) => beginTask(tx, idsOf(ids)),
+    async run(work, ids) {
+      const context = await work.throughOutages(() =>
+        loadTask(deps.database, deps.sealer, ids.task_id),
+      );
+      const redactor = createRedactor();
+      redactor.add(context.secrets);
+      const log = createTaskLog(deps.database, context.task.id, {
+        source: context.task.type,
+        redactor,
+        onError: (error) =>
+          deps.logger.warn({ err: error, task_id: ids.task_id }, 'A piece of log was lost'),
+      });
+      const { outcome, store } = await carryOut(deps, work, context, log, redactor.redact);
+      await log.flush();
+      work.signal.throwIfAborted();
+      await work.finish(async (tx) => {
+        await store?.(tx);
+        await finishTask(tx, idsOf(ids), outcome);
+      });
+    },
+    dead: (tx, ids, reason) =>
+      finishTask(tx, idsOf(ids), { status: 'failed', message: `The task was given up: ${reason}` }),
+  };
+}
+
+/** A verdict ends the task; what could not be carried out (a cut connection) is tried again. */
+async function carryOut(
+  deps: RunnerDeps,
+  work: Work,
+  context: TaskContext,
+  log: TaskLog,
+  redact: (text: string) => string,
+): Promise<Written> {
+  for (let attempt = 0; ; attempt += 1) {
+    const workspace = await makeWorkspace(deps.folder);
+    const run = { deps, context, workspace, signal: work.signal, log: log.write };
+    try {
+      return await (context.task.type === 'build' ? runBuild(run) : runTest(run));
+    } catch (error) {
+      work.signal.throwIfAborted();
+      if (!(error instanceof FloyError) || error instanceof LeaseLostError || isOutage(error))
+        throw error;
+      const message = redact(messageOf(error));
+      log.write(`${message}\n`);
+      if (error instanceof CouldNotTellError && attempt < repeats) continue;
+      return { outcome: { status: 'failed', message } };
+    } finally {
+      await workspace.remove();
+    }
+  }
+}
+
+function idsOf(ids: { task_id: string; deployment_id: string }) {
+  return { taskId: ids.task_id, deploymentId: ids.deployment_id };
+}

@@ -1,0 +1,80 @@
+import type { StoredArtifact } from '@floy/service-kit/artifact-store';
+import { join } from 'node:path';
+import { packArtifact } from '../artifact/pack-artifact.js';
+import { checkout } from '../git/checkout.js';
+import { handOver } from '../sandbox/folders.js';
+import { exitVerdict } from '../sandbox/exit-verdict.js';
+import type { RunnerDeps } from './runner-deps.js';
+import type { TaskContext } from './task-context.js';
+import type { Workspace } from './workspace.js';
+
+/** A command that prints nothing for so long is taken for dead. Seconds. */
+const inactivitySeconds = 600;
+
+/** What a task's steps are given. */
+export interface TaskRun {
+  deps: RunnerDeps;
+  context: TaskContext;
+  workspace: Workspace;
+  signal: AbortSignal;
+  log(text: string): void;
+}
+
+/** Puts the version's commit into the workspace and hands it to the build user. */
+export async function fetchSource({
+  deps,
+  context,
+  workspace,
+  signal,
+  log,
+}: TaskRun): Promise<string> {
+  const { version, settings, task } = context;
+  log(`Checking out ${version.git_commit} (${version.git_tag}) of ${version.repository}\n`);
+  const { commit } = await checkout({
+    sandbox: deps.sandbox,
+    repository: version.repository,
+    commit: version.git_commit,
+    gitTag: version.git_tag,
+    ...(settings.gitToken === undefined ? {} : { gitToken: settings.gitToken }),
+    ...(settings.gitSshKey === undefined ? {} : { gitSshKey: settings.gitSshKey }),
+    knownHostsFile: join(deps.folder, 'known_hosts'),
+    folder: workspace.source,
+    signal,
+    timeoutSeconds: task.timeout_seconds,
+  });
+  await handOver(workspace.source, deps.sandbox.user);
+  return commit;
+}
+
+/** Runs one of the application's commands in the checkout. Throws VerdictError where it says no. */
+export async function runConfigured(
+  run: TaskRun,
+  name: 'build_command' | 'test_command',
+  command: string,
+  environment: Record<string, string> = {},
+): Promise<void> {
+  const { deps, context, workspace, signal, log } = run;
+  log(`$ ${command}\n`);
+  const exit = await deps.sandbox.runCommand({
+    name,
+    command,
+    cwd: workspace.source,
+    env: { ...context.environment, ...environment },
+    timeoutSeconds: context.task.timeout_seconds,
+    inactivitySeconds,
+    signal,
+    onOutput: log,
+  });
+  const verdict = exitVerdict(name, exit);
+  if (verdict) throw verdict;
+}
+
+/** Packs what was built and keeps it. */
+export async function storeArtifact(run: TaskRun): Promise<StoredArtifact> {
+  const { deps, context, workspace, log } = run;
+  const stored = await deps.artifacts.put(
+    await packArtifact(workspace.source, context.settings.artifactPath),
+  );
+  log(`Stored ${stored.sha256} (${stored.size} bytes)\n`);
+  return stored;
+}

@@ -1,0 +1,46 @@
+import type { Transaction } from '@floy/database/transaction';
+import type { TaskOutcome } from '@floy/database/transitions/task-work';
+import { VerdictError } from '@floy/domain';
+import { fetchSource, runConfigured, storeArtifact, type TaskRun } from './build.js';
+
+/** Builds the application, and remembers the build by its key: the first stored artifact wins. */
+export async function runBuild(run: TaskRun): Promise<{
+  outcome: TaskOutcome;
+  store(tx: Transaction): Promise<void>;
+}> {
+  const { settings, task } = run.context;
+  const { build_key: buildKey } = JSON.parse(task.payload) as { build_key: string };
+  if (settings.packageUrl !== undefined && settings.buildCommand === undefined) {
+    throw new VerdictError('package_url: this installation does not fetch packages yet');
+  }
+  const commit = await fetchSource(run);
+  if (settings.buildCommand !== undefined)
+    await runConfigured(run, 'build_command', settings.buildCommand);
+  const { sha256, size } = await storeArtifact(run);
+  const outcome: TaskOutcome = {
+    status: 'success',
+    result: {
+      artifact_url: `/api/v1/artifacts/${sha256}`,
+      sha256,
+      commit,
+      build_key: buildKey,
+      reused: false,
+    },
+  };
+  return {
+    outcome,
+    async store(tx) {
+      await tx.knex('artifacts').insert({ sha256, size }).onConflict('sha256').ignore();
+      await tx
+        .knex('builds')
+        .insert({
+          build_key: buildKey,
+          application_id: task.application_id,
+          artifact_sha256: sha256,
+          commit,
+        })
+        .onConflict('build_key')
+        .ignore();
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import type { TaskOutcome } from '@floy/database/transitions/task-work';
+import { createWriteStream } from 'node:fs';
+import { chmod, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { handOver } from '../sandbox/folders.js';
+import { fetchSource, runConfigured, type TaskRun } from './build.js';
+
+/**
+ * Tests the application on a checkout of its own: a test may run on another machine than the build.
+ * What the build made is there as a file, named by the variable FLOY_ARTIFACT.
+ */
+export async function runTest(run: TaskRun): Promise<{ outcome: TaskOutcome }> {
+  const { settings } = run.context;
+  const commit = await fetchSource(run);
+  const artifact = await fetchArtifact(run);
+  await runConfigured(
+    run,
+    'test_command',
+    settings.testCommand ?? 'true',
+    artifact ? { FLOY_ARTIFACT: artifact } : {},
+  );
+  return { outcome: { status: 'success', result: { message: 'The tests passed', commit } } };
+}
+
+async function fetchArtifact({ deps, context, workspace }: TaskRun): Promise<string | null> {
+  const { task } = context;
+  const [build] = (await deps.database
+    .knex('tasks')
+    .where({
+      deployment_id: task.deployment_id,
+      application_id: task.application_id,
+      type: 'build',
+      status: 'success',
+    })
+    .select('result')) as { result: string }[];
+  const sha256 = build && (JSON.parse(build.result) as { sha256?: string }).sha256;
+  if (!sha256) return null;
+  const file = join(workspace.source, '..', 'artifact', 'artifact.tar.gz');
+  await mkdir(dirname(file));
+  const stored = await deps.artifacts.open(sha256);
+  await pipeline(stored.stream(), createWriteStream(file));
+  await chmod(file, 0o644);
+  await handOver(dirname(file), deps.sandbox.user);
+  return file;
+}

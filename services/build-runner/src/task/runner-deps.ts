@@ -1,0 +1,11 @@
+import type { ArtifactStore } from '@floy/service-kit/artifact-store';
+import type { ServiceDeps } from '@floy/service-kit/service';
+import type { Sandbox } from '../sandbox/sandbox.js';
+
+/** What the handlers of this service share. */
+export interface RunnerDeps extends ServiceDeps {
+  readonly artifacts: ArtifactStore;
+  readonly sandbox: Sandbox;
+  /** Where each task gets a folder of its own; the build user can enter it. */
+  readonly folder: string;
+}

@@ -1,0 +1,76 @@
+import {
+  fillTemplate,
+  resolveBuildSettings,
+  secretTexts,
+  type BuildSettings,
+} from '@floy/contracts';
+import type { Database } from '@floy/database/database';
+import type { DeploymentRow, TaskRow } from '@floy/database/rows';
+import { openSnapshot, type Snapshot } from '@floy/database/snapshot';
+import { VerdictError } from '@floy/domain';
+import type { Sealer } from '@floy/secrets/sealing';
+
+/** All that a build or test task needs to know. */
+export interface TaskContext {
+  task: TaskRow;
+  version: Snapshot['version'];
+  settings: BuildSettings;
+  /** `env` and `secrets` of the settings, and what Floy says about the version. */
+  environment: Record<string, string>;
+  /** Everything that must not be printed. */
+  secrets: string[];
+}
+
+/** Reads a task and the sealed snapshot of its deployment. */
+export async function loadTask(
+  database: Database,
+  sealer: Sealer,
+  taskId: string,
+): Promise<TaskContext> {
+  const { knex } = database;
+  const [task] = (await knex('tasks').where({ id: taskId })) as TaskRow[];
+  if (!task) throw new VerdictError(`There is no task ${taskId} any more`);
+  const [deployment] = (await knex('deployments').where({
+    id: task.deployment_id,
+  })) as DeploymentRow[];
+  const snapshot = openSnapshot(sealer, task.deployment_id, deployment?.snapshot ?? null);
+  const application = snapshot.applications.find(({ id }) => id === task.application_id);
+  if (!application)
+    throw new VerdictError(
+      `The snapshot of deployment ${task.deployment_id} lacks its application`,
+    );
+  const { version, environment } = snapshot;
+  const settings = resolveBuildSettings(environment.config, application.config);
+  const names = {
+    git_tag: version.git_tag,
+    git_commit: version.git_commit,
+    version: version.git_tag,
+    environment: environment.name,
+    application: application.name,
+    service: application.name,
+  };
+  const filled = Object.entries(settings.env).flatMap(([name, value]) => {
+    // What names a host (`{{host}}`) has a meaning on hosts only.
+    const known = templateIsKnown(value, names);
+    return known ? [[name, fillTemplate(value, names, `env.${name}`)]] : [];
+  });
+  return {
+    task,
+    version,
+    settings,
+    environment: {
+      ...(Object.fromEntries(filled) as Record<string, string>),
+      ...settings.secrets,
+      FLOY_VERSION: version.git_tag,
+      FLOY_COMMIT: version.git_commit,
+      FLOY_APPLICATION: application.name,
+    },
+    secrets: [...secretTexts(environment.config), ...secretTexts(application.config)],
+  };
+}
+
+function templateIsKnown(template: string, names: Record<string, string>): boolean {
+  return [...template.matchAll(/\{\{\s*([^{}]*?)\s*\}\}/g)].every(([, name]) =>
+    Object.hasOwn(names, name ?? ''),
+  );
+}
