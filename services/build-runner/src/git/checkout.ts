@@ -1,10 +1,10 @@
 import { CouldNotTellError, VerdictError } from '@floy/domain';
 import { createRedactor } from '@floy/secrets/redaction';
-import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LimitPassedError } from '../sandbox/exit-verdict.js';
 import { removeTree } from '../sandbox/folders.js';
+import { makeProcessFolder } from '../sandbox/process-folder.js';
 import type { Sandbox } from '../sandbox/sandbox.js';
 import { fetchVerdict, needsWholeFetch } from './git-verdict.js';
 import * as words from './git-words.js';
@@ -56,7 +56,7 @@ export async function checkout(options: CheckoutOptions): Promise<{ commit: stri
   await mkdir(folder, { recursive: true });
   if ((await readdir(folder)).length > 0)
     throw new VerdictError(`the folder ${folder} is not empty`);
-  const own = await mkdtemp(join(tmpdir(), 'floy-git-'));
+  const own = await makeProcessFolder('git');
   const redactor = createRedactor();
   redactor.add([gitToken, gitSshKey].filter((secret) => secret !== undefined));
 

@@ -1,13 +1,13 @@
 import { CouldNotTellError, VerdictError } from '@floy/domain';
 import { createRedactor } from '@floy/secrets/redaction';
 import { constants } from 'node:fs';
-import { access, mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { findInCheckout } from '../artifact/entries.js';
 import { DEFAULT_PATH } from '../sandbox/contained-process.js';
 import { exitVerdict } from '../sandbox/exit-verdict.js';
 import { removeTree } from '../sandbox/folders.js';
+import { makeProcessFolder } from '../sandbox/process-folder.js';
 import type { RunOptions, Sandbox } from '../sandbox/sandbox.js';
 import * as words from './image-words.js';
 
@@ -67,7 +67,7 @@ export async function buildImage(
   }
   const reference = words.imageReference(registry, options.name, options.tag);
   const auth = words.authFile(registry, registryAuth);
-  const authFolder = await mkdtemp(join(tmpdir(), 'floy-image-'));
+  const authFolder = await makeProcessFolder('image');
   const build = { folder, file, buildArgs: options.buildArgs, reference, authFolder };
   const redactor = createRedactor();
   redactor.add(registryAuth === undefined ? [] : [registryAuth]);

@@ -1,7 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chown, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { BuildUser } from './build-user.js';
 
@@ -20,26 +18,4 @@ export async function removeTree(folder: string): Promise<void> {
     await run('chmod', ['-R', 'u+rwX', '--', folder]);
     await rm(folder, options);
   });
-}
-
-/** Empty folders for one command, gone after it. */
-export interface Scratch {
-  folder: string;
-  home: string;
-  temporary: string;
-  remove(): Promise<void>;
-}
-
-/** Below `parent`, which the build user has to be able to enter; by default the system's folder. */
-export async function makeScratch(
-  user: BuildUser | undefined,
-  parent: string = tmpdir(),
-): Promise<Scratch> {
-  const folder = await mkdtemp(join(parent, 'floy-run-'));
-  const [home, temporary] = [join(folder, 'home'), join(folder, 'tmp')];
-  for (const each of [home, temporary]) await mkdir(each, { mode: 0o700 });
-  if (user) {
-    for (const each of [home, temporary, folder]) await chown(each, user.uid, user.gid);
-  }
-  return { folder, home, temporary, remove: () => removeTree(folder) };
 }

@@ -205,7 +205,7 @@ describeAsRoot.each(KINDS)('a command in a %s', (kind) => {
 
   it('does not outlive a runner that is killed, double forks and own sessions included', async () => {
     const fixture = join(import.meta.dirname, 'runner.fixture.mjs');
-    const alive = `(setsid sh -c "(trap '' HUP TERM; sleep 6204) &" &) ; setsid nohup sleep 6204 & echo up; sleep 6204`;
+    const alive = `(setsid sh -c "(trap '' HUP TERM; sleep 6204) &" &) ; setsid nohup sleep 6204 & echo up in $HOME; sleep 6204`;
     const runner = spawn(
       process.execPath,
       ['--conditions=floy:src', fixture, kind, 'nobody', folder, alive],
@@ -214,13 +214,17 @@ describeAsRoot.each(KINDS)('a command in a %s', (kind) => {
     let output = '';
     runner.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     await waitFor('the command to run', async () => {
-      return output.includes('up') && (await processesOf('6204')).length >= 3;
+      return output.includes('up in') && (await processesOf('6204')).length >= 3;
     });
     runner.kill('SIGKILL');
     await waitFor('the end of all', async () => (await processesOf('6204')).length === 0, {
       timeoutMs: 3000,
     });
     expect(runner.signalCode).toBe('SIGKILL');
+    const left = /up in (.*)\/home/.exec(output)?.[1] ?? '';
+    expect(existsSync(left)).toBe(true);
+    await createSandbox({ user: sandbox.user, only: kind });
+    expect(existsSync(left)).toBe(false);
   });
 });
 

@@ -11,7 +11,8 @@ import {
   type ContainmentKind,
 } from './containment.js';
 import { LimitPassedError, type CommandExit } from './exit-verdict.js';
-import { makeScratch } from './folders.js';
+import { removeAbandoned } from './process-folder.js';
+import { makeScratch } from './scratch.js';
 
 export interface RunOptions {
   /** How errors call it (`build_command`); "the command" by default. */
@@ -60,9 +61,13 @@ export interface SandboxOptions {
   only?: ContainmentKind;
 }
 
-/** Finds out what this machine allows, best first. Throws `CouldNotTellError` if nothing works. */
+/**
+ * Finds out what this machine allows, best first, and removes the temporary folders of runners that
+ * were killed. Throws `CouldNotTellError` if nothing works.
+ */
 export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { user, scratchFolder } = options;
+  await removeAbandoned(scratchFolder);
   const containment = await findContainment(options);
   const shortcoming = shortcomingOf(containment);
   if (shortcoming) options.warn?.(shortcoming);
