@@ -47,7 +47,7 @@ describeHere('kept connections', () => {
 
     await pool.use(access(), use);
     expect(kept).not.toBe(first);
-    const cut = pool.use(access(), (client) => client.run('echo begun; sleep 1000'));
+    const cut = pool.use(access(), (client) => client.run('echo begun; sleep 5'));
     const broken = cut.then(
       () => undefined,
       (error: unknown) => error,
