@@ -1,4 +1,4 @@
-const scp = /^(?:([A-Za-z0-9._-]+)@)?([A-Za-z0-9][A-Za-z0-9.-]*):(?!\/\/)([^\s]+)$/;
+const scp = /^(?:([A-Za-z0-9._-]+)@)?([A-Za-z0-9][A-Za-z0-9.-]*):(?!\/\/|:)([^\s]+)$/;
 const schemes = ['https:', 'http:', 'ssh:', 'git+ssh:', 'file:'];
 
 /**

@@ -93,16 +93,20 @@ const socketCodes = new Set([
 // read-only (a standby), and the time limits of a session.
 const serverStates = /^(08...|57P0[1-5]|53[0-9]..|25006|25P03|55P03|57014)$/;
 const driverMessages =
-  /Connection terminated|timeout exceeded when trying to connect|Timeout acquiring a connection|Client has encountered a connection error|Query read timeout/;
+  /Connection (terminated|ended) unexpectedly|Connection terminated|timeout exceeded when trying to connect|Timeout acquiring a connection|Client has encountered a connection error|Query read timeout/;
 
 /**
  * Whether Postgres could not be reached or answered that it cannot serve now. Recognised by shape,
  * because the driver, its pool and the socket below each throw classes of their own.
  */
 export function isDatabaseUnreachable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (error instanceof AggregateError) return error.errors.some(isDatabaseUnreachable);
-  const { code } = error as { code?: unknown };
+  if (typeof error !== 'object' || error === null) return false;
+  const { code, message, errors } = error as {
+    code?: unknown;
+    message?: unknown;
+    errors?: unknown;
+  };
+  if (Array.isArray(errors)) return errors.some(isDatabaseUnreachable);
   const known = typeof code === 'string' && (serverStates.test(code) || socketCodes.has(code));
-  return known || driverMessages.test(error.message);
+  return known || (typeof message === 'string' && driverMessages.test(message));
 }

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
+import { createReachability } from '@floy/database/read-models/reachability';
 import { createTokenRepository, type TokenHolder } from '@floy/database/repositories/tokens';
 import { createHttpApp } from '@floy/service-kit/http-app';
 import { mountDocs } from '@floy/service-kit/http-docs';
@@ -27,6 +28,7 @@ export interface GatewayAppDeps extends GatewayDeps {
 export function createGatewayApp(deps: GatewayAppDeps): Express {
   const { database } = deps;
   const tokens = createTokenRepository(database.knex);
+  const { whileReachable } = createReachability(database.url);
   const require = createRequire(import.meta.url);
   return createHttpApp<Scope, TokenHolder>({
     routes: routeTable,
@@ -35,8 +37,9 @@ export function createGatewayApp(deps: GatewayAppDeps): Express {
     shutdown: deps.shutdown,
     checkAnswers: deps.checkAnswers,
     authorize: (route, request) =>
-      authorize(route.role, request.header('Authorization'), tokens.authenticate),
-    run: (route, exchange, input, bytes) => runRequest(deps, route, exchange, input, bytes),
+      whileReachable(authorize(route.role, request.header('Authorization'), tokens.authenticate)),
+    run: (route, exchange, input, bytes) =>
+      whileReachable(runRequest(deps, route, exchange, input, bytes)),
     mount(app) {
       mountHealth(app, deps.ready);
       app.use(limitBadTokens());

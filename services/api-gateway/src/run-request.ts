@@ -105,7 +105,7 @@ async function awaitFirst(
 ): Promise<Reply> {
   const keys = createIdempotencyKeys(deps.database.knex, deps.sealer);
   const until = performance.now() + 310_000;
-  while (performance.now() < until && !request.destroyed) {
+  while (performance.now() < until && !request.socket.destroyed) {
     const claim = await keys.look(repeatable);
     if (claim.state === 'answered') return claim.answer;
     if (claim.state === 'first') break;

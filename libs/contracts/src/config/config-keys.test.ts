@@ -1,0 +1,89 @@
+import { describe, expect, it } from '@jest/globals';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { applicationConfigProblems, environmentConfigProblems, readKey } from './check-config.js';
+import { configKeys, type ConfigKey } from './config-keys.js';
+
+const hosts = { hosts: ['h'], ssh_key: 'k', deploy_path: '/opt/a' };
+const problems = (config: object) => environmentConfigProblems('physical', { ...hosts, ...config });
+
+describe('the table of config keys', () => {
+  it.each(Object.entries<ConfigKey>(configKeys))(
+    '%s has a default that it would take',
+    (...row) => {
+      const [name, key] = row;
+      if (key.default === undefined) return;
+      const refused: string[] = [];
+      const read = key.kind.read(key.default, name, (path, reason) => refused.push(path + reason));
+      expect(refused).toEqual([]);
+      expect(read).toEqual(key.default);
+      expect(new Ajv2020({ strict: false }).validate(key.kind.schema, key.default)).toBe(true);
+    },
+  );
+
+  it('keeps what it does not know, and takes numbers and booleans as text', () => {
+    const config = { region: ['x'], timeout: '600', approval: 'true', max_failures: '10%' };
+    expect(problems(config)).toEqual({});
+    expect(readKey('timeout', config)).toBe(600);
+    expect(readKey('approval', config)).toBe(true);
+    expect(readKey('keep_releases', config)).toBe(5);
+  });
+
+  it('names the key that is wrong and says why', () => {
+    const wrong = {
+      hosts: [{ host: 'a', port: 70000 }, '-oProxyCommand=x', { host: 'b', color: 1 }, 7],
+      deploy_path: '/opt/../etc',
+      restart_command: 'restart {{servce}}',
+      batch_size: '0%,x',
+      max_failures: -1,
+      timeout: 'soon',
+      approval: 'maybe',
+      deployment_strategy: 'yolo',
+      shared_paths: ['../up'],
+      env: { 'A-B': 'x', FLOY_X: 'y' },
+      health_check_url: 'file:///etc/passwd',
+      pre_switch_command: { command: 'x', runs: 1 },
+    };
+    expect(Object.keys(problems(wrong)).sort()).toEqual(
+      [
+        'config.hosts[0].port',
+        'config.hosts[1]',
+        'config.hosts[2].color',
+        'config.hosts[3]',
+        'config.deploy_path',
+        'config.restart_command',
+        'config.batch_size',
+        'config.max_failures',
+        'config.timeout',
+        'config.approval',
+        'config.deployment_strategy',
+        'config.shared_paths[0]',
+        'config.env.A-B',
+        'config.env.FLOY_X',
+        'config.health_check_url',
+        'config.pre_switch_command.runs',
+      ].sort(),
+    );
+  });
+
+  it('names required keys, and instance ids that are not unique', () => {
+    expect(Object.keys(environmentConfigProblems('physical', {}))).toEqual([
+      'config.hosts',
+      'config.ssh_key',
+      'config.deploy_path',
+    ]);
+    expect(Object.keys(environmentConfigProblems('kubernetes', {}))).toEqual(['config.kubeconfig']);
+    const twice = [
+      { host: 'a', instance_id: 'i' },
+      { host: 'b', instance_id: 'i' },
+    ];
+    expect(Object.keys(problems({ hosts: twice }))).toEqual(['config.hosts[1].instance_id']);
+    expect(Object.keys(problems({ hosts: [] }))).toEqual(['config.hosts']);
+  });
+
+  it('keeps connection keys out of applications', () => {
+    expect(applicationConfigProblems({ hosts: ['a'], namespace: 'x', timeout: 5 })).toEqual({
+      'config.hosts': 'only an environment has it',
+      'config.namespace': 'only an environment has it',
+    });
+  });
+});
