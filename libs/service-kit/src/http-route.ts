@@ -46,7 +46,8 @@ export interface Route<Scope> {
   readonly handle: (scope: Scope, input: Input<never, never, never>) => Promise<Reply>;
 }
 
-interface RouteDefinition<
+/** A row as it is written, with the types that its path and schemas give its handler. */
+export interface RouteDefinition<
   Scope,
   Path extends string,
   Query extends TSchema,

@@ -6,7 +6,7 @@ import { createHttpApp } from '@floy/service-kit/http-app';
 import { mountDocs } from '@floy/service-kit/http-docs';
 import type { Checks } from '@floy/service-kit/ops-server';
 import type { Logger } from '@floy/service-kit/logger';
-import type { Express } from 'express';
+import type { RequestListener } from 'node:http';
 import { authorize } from './authorize.js';
 import { mountBoard, type BoardQueue } from './routes/board.js';
 import { mountHealth } from './routes/health.js';
@@ -25,7 +25,7 @@ export interface GatewayAppDeps extends GatewayDeps {
 }
 
 /** Everything that the gateway serves. */
-export function createGatewayApp(deps: GatewayAppDeps): Express {
+export function createGatewayApp(deps: GatewayAppDeps): RequestListener {
   const { database } = deps;
   const tokens = createTokenRepository(database.knex);
   const { whileReachable } = createReachability(database.url);

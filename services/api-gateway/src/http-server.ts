@@ -35,9 +35,11 @@ export async function listen(
     address: `http://${name.includes(':') ? `[${name}]` : name}:${bound}`,
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
+      // A connection whose answer ends from now on is kept alive by Node, and has no more to say.
+      const idle = setInterval(() => server.closeIdleConnections(), 50);
       const impatient = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
       await closed;
+      clearInterval(idle);
       clearTimeout(impatient);
     },
   };

@@ -24,7 +24,7 @@ export const tokenRoutes = [
     status: 201,
     answer: CreatedToken,
     async handle({ tokens, actor }, { body }) {
-      const past = body.expires_at != null && Date.parse(body.expires_at) <= Date.now();
+      const past = Date.parse(body.expires_at ?? '') <= Date.now();
       checkFields({ expires_at: past ? 'must lie ahead' : undefined });
       return { body: await tokens.create(body, actor.name) };
     },
