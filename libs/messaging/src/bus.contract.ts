@@ -172,6 +172,8 @@ export function busContract(
     it('turns a message that throws five times, once, into the change that ends its work', async () => {
       const dead: string[] = [];
       let runs = 0;
+      await send('dep_poison');
+      await own.query("UPDATE messages SET errors = 2 WHERE subject = 'dep_poison'");
       manage({
         handle: async () => {
           runs += 1;
@@ -180,8 +182,6 @@ export function busContract(
         dead: async (_, __, reason) => void dead.push(reason),
       });
       relay = startRelay(database, publisher, () => undefined);
-      await send('dep_poison');
-      await own.query("UPDATE messages SET errors = 2 WHERE subject = 'dep_poison'");
       await waitFor('the message to be given up', () => dead.length > 0, { timeoutMs: 40_000 });
       await waitFor('every message to be done', async () => (await undone()) === 0);
       expect(dead).toEqual(['a defect']);
@@ -256,7 +256,6 @@ export function busContract(
     }, 20_000);
 
     it('refuses the result of a worker whose right was revoked', async () => {
-      const written: string[] = [];
       let release: () => void = () => undefined;
       const held = new Promise<void>((resolve) => (release = resolve));
       let begun = 0;
@@ -264,7 +263,9 @@ export function busContract(
         begin: async () => ++begun === 1,
         run: async (work) => {
           await held;
-          await work.finish(async () => void written.push('late'));
+          await work.finish(
+            async (tx) => void (await tx.execute("INSERT INTO event_streams VALUES ('late', 1)")),
+          );
         },
       });
       await stage('tgt_revoked');
@@ -280,7 +281,7 @@ export function busContract(
       await waitFor('every message to be done', async () => (await undone()) === 0, {
         timeoutMs: 15_000,
       });
-      expect(written).toEqual([]);
+      expect(await own.query('SELECT 1 FROM event_streams')).toEqual([]);
     }, 30_000);
   });
 }

@@ -8,6 +8,8 @@ import { countError, lockMessage, maxClaims, type MessageRow } from './message-r
 import { isOutage } from './outage.js';
 
 const outageRetryMs = 300;
+/** How soon work on a subject that other work holds looks again. */
+const busyMs = 300;
 
 /**
  * Carries out a long message: takes the lease of its subject, works outside of any transaction, and
@@ -72,7 +74,14 @@ async function claimWork<K extends MessageKind>(
         return null;
       }
       const attempt = await takeLease(tx, subject, keeper.holder, mayTakeOver);
-      if (!attempt.taken) throw new HeldByAnother(attempt.retryAfterMs);
+      if (!attempt.taken) {
+        // A copy of what is in work comes back when the lease would have run out; other work on
+        // the same subject when it may have been freed.
+        const own = message.claims > 0;
+        throw new HeldByAnother(
+          own ? attempt.retryAfterMs : Math.min(attempt.retryAfterMs, busyMs),
+        );
+      }
       // Looked at again when the lease would have run out; a copy that comes then finds it renewed.
       await tx.execute(
         `UPDATE messages SET claims = claims + 1,

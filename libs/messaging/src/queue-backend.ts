@@ -1,5 +1,6 @@
 import {
   createPostgresBackend,
+  DEFAULT_SCHEMA,
   Queue,
   runMigrations,
   withBackend,
@@ -8,6 +9,7 @@ import {
 } from 'bullmq';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { isOutage } from './outage.js';
 
 /** What a job carries: the message's id, nothing else (law 1). */
 export interface JobData {
@@ -59,6 +61,7 @@ const workerOptions = {
   runRetryDelay: 1000,
 } satisfies Partial<WorkerOptions>;
 
+const outagePauseMs = 250;
 const jobOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
 
 /** Chooses by the URL's scheme. Anything else is refused here rather than looped on later. */
@@ -138,14 +141,18 @@ async function withClient<T>(url: string, use: (client: Redis) => Promise<T>): P
 }
 
 function createPostgresQueueBackend(url: string): QueueBackend {
-  // Every worker keeps one connection for LISTEN, hence the size.
-  const pool = new pg.Pool({
+  // Every worker keeps one connection for LISTEN, hence the size. A pool that is handed to BullMQ
+  // has to name the schema itself.
+  const pool = new PatientPool({
     connectionString: url,
     max: 20,
     application_name: 'floy-queue',
     connectionTimeoutMillis: 2000,
+    options: `-c search_path=${DEFAULT_SCHEMA}`,
   });
   pool.on('error', () => undefined);
+  // Every queue and worker listens for its errors.
+  pool.setMaxListeners(0);
   const bound = withBackend(createPostgresBackend);
   return {
     kind: 'postgres',
@@ -180,6 +187,26 @@ function createPostgresQueueBackend(url: string): QueueBackend {
       ),
     close: () => pool.end(),
   };
+}
+
+/**
+ * A worker of BullMQ asks again at once when a query fails: without this pause it would spin for as
+ * long as Postgres is away.
+ */
+class PatientPool extends pg.Pool {
+  constructor(config: pg.PoolConfig) {
+    super(config);
+    const query = this.query.bind(this) as (...words: unknown[]) => Promise<unknown>;
+    const patient = async (...words: unknown[]): Promise<unknown> => {
+      try {
+        return await query(...words);
+      } catch (error) {
+        if (isOutage(error)) await new Promise((resolve) => setTimeout(resolve, outagePauseMs));
+        throw error;
+      }
+    };
+    this.query = patient as typeof this.query;
+  }
 }
 
 function jobQueue(queue: Queue): JobQueue {

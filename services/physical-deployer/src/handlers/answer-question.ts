@@ -1,6 +1,8 @@
 import { answerQuestion, beginQuestion } from '@floy/database/repositories/questions';
+import { CouldNotTellError } from '@floy/domain';
 import type { OnceHandler } from '@floy/messaging/handlers';
 import { answer } from '../questions/answer.js';
+import { narrowSignal } from '../rollout/narrowed-signal.js';
 import type { DeployerDeps } from '../release/deployer-deps.js';
 
 /** Answers a live question to hosts, if its time has not passed. */
@@ -11,9 +13,11 @@ export function answerQuestionHandler(deps: DeployerDeps): OnceHandler<'answer-q
         beginQuestion(tx, deps.sealer, question_id),
       );
       if (!begun) return;
-      const late = AbortSignal.timeout(begun.question.timeout * 1000 + 4000);
-      const signal = AbortSignal.any([stopping, late]);
-      const given = await answer(deps, begun.environmentId, begun.question, signal);
+      const narrowed = narrowSignal(stopping);
+      const late = new CouldNotTellError('The hosts did not answer in time');
+      narrowed.abortAfter(begun.question.timeout * 1000 + 4000, late);
+      const given = await answer(deps, begun.environmentId, begun.question, narrowed.signal);
+      narrowed.release();
       await deps.database.transaction((tx) => answerQuestion(tx, deps.sealer, begun.id, given));
     },
   };

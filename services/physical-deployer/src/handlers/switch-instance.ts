@@ -44,13 +44,7 @@ async function pruneQuietly(
 ): Promise<void> {
   const { settings, keepDirs, contentDir } = context;
   try {
-    await pruneHost(
-      deps.hosts,
-      host,
-      settings.deployPath,
-      [...keepDirs, contentDir],
-      settings.keepReleases,
-    );
+    await pruneHost(deps.hosts, host, settings.deployPath, [...keepDirs, contentDir], 0);
   } catch (error) {
     host.signal.throwIfAborted();
     host.log(`Old releases could not be removed: ${messageOf(error)}`);

@@ -69,7 +69,7 @@ export async function loadInstance(
     },
     connection: hostConnection(login, host),
     login,
-    keepDirs: await dirsToKeep(database, target),
+    keepDirs: await dirsToKeep(database, target, settings.keepReleases),
   };
 }
 
@@ -110,9 +110,27 @@ async function one<T extends object>(database: Database, table: string, id: stri
   return row;
 }
 
-/** The last good release and what runs now are never pruned, whatever their age (law 7). */
-async function dirsToKeep(database: Database, target: TargetRow): Promise<string[]> {
-  const ids = [target.last_good_release_id, target.current_release_id].filter((id) => id !== null);
+/**
+ * The newest healthy releases, the last good one and what runs now: never pruned, whatever their age
+ * (law 7). A release that failed does not count and goes with the next success.
+ */
+async function dirsToKeep(
+  database: Database,
+  target: TargetRow,
+  keepReleases: number,
+): Promise<string[]> {
+  const healthy = (await database
+    .knex('healthy_releases')
+    .where({ target_id: target.id })
+    .orderBy('healthy_at', 'desc')
+    // What is being released becomes one of them.
+    .limit(Math.max(0, keepReleases - 1))
+    .select('release_id')) as { release_id: string }[];
+  const ids = [
+    ...healthy.map(({ release_id }) => release_id),
+    target.last_good_release_id,
+    target.current_release_id,
+  ].filter((id) => id !== null);
   if (ids.length === 0) return [];
   const rows = (await database
     .knex('releases')
