@@ -43,6 +43,8 @@ export function connectionSettings(url: string, applicationName: string): pg.Cli
     connectionString: url,
     application_name: applicationName,
     connectionTimeoutMillis: 900,
+    // Behind the server's own limit: for a connection whose network is gone.
+    query_timeout: 12_000,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5000,
     options: Object.entries(sessionLimits)
@@ -70,6 +72,8 @@ export function createDatabase(options: DatabaseOptions): Database {
       idleTimeoutMillis: 60_000,
     },
     acquireConnectionTimeout: 5000,
+    // What fails is thrown; nothing of it is printed beside the log.
+    log: { warn: () => undefined, error: () => undefined, debug: () => undefined },
   });
   const afterCommit = createAfterCommit(pool, options.publisher);
   return {

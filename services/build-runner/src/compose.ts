@@ -2,7 +2,6 @@ import { consume } from '@floy/messaging/consume';
 import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
 import { reportHandlerError } from '@floy/service-kit/handler-errors';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runTaskHandler } from './handlers/run-task.js';
 import { findBuildUser } from './sandbox/build-user.js';
@@ -20,11 +19,11 @@ export async function compose(deps: ServiceDeps, config: RunnerConfig): Promise<
   await artifacts.checkInstallation(deps.installation);
   const user = await findBuildUser(config.buildUser);
   const sandbox = await createSandbox({ user, warn: (message) => deps.logger.warn({}, message) });
-  const folder = join(tmpdir(), `floy-builds-${deps.installation}`);
+  const knownHostsFile = join(config.artifacts, 'known_hosts');
   const consumer = consume(
     { ...deps, onError: reportHandlerError(deps.logger) },
     'build-runner',
-    { 'run-task': runTaskHandler({ ...deps, artifacts, sandbox, folder }) },
+    { 'run-task': runTaskHandler({ ...deps, artifacts, sandbox, knownHostsFile }) },
     { concurrency: config.concurrency ?? 4 },
   );
   return { stop: () => consumer.stop() };

@@ -39,15 +39,10 @@ export async function admit(tx: Transaction, deploymentId: string): Promise<Admi
     `SELECT d.id, array_agg(a.application_id) AS applications
      FROM deployments d JOIN deployment_applications a ON a.deployment_id = d.id
      WHERE d.environment_id = ? AND d.settled_at IS NULL AND d.id <> ?
-       AND (d.phase <> 'queued' OR (d.kind <> 'rollback', d.queued_at, d.id) < (?, ?::timestamptz, ?))
+       AND (d.phase <> 'queued' OR (d.kind <> 'rollback', d.queued_at, d.id) <
+         (SELECT (me.kind <> 'rollback', me.queued_at, me.id) FROM deployments me WHERE me.id = ?))
      GROUP BY d.id, d.queued_at ORDER BY d.queued_at`,
-    [
-      deployment.environment_id,
-      deployment.id,
-      deployment.kind !== 'rollback',
-      deployment.queued_at,
-      deployment.id,
-    ],
+    [deployment.environment_id, deployment.id, deployment.id],
   );
   const own = await applicationsOf(tx, deployment.id);
   const before = earlier.find(({ applications }) => applications.some((id) => own.includes(id)));

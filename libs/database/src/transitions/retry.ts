@@ -147,11 +147,11 @@ async function reopen(
 async function refuseWhereOvertaken(tx: Transaction, deployment: DeploymentRow): Promise<void> {
   const newer = await tx.row<{ id: string }>(
     `SELECT d.id FROM deployments d
-     WHERE d.environment_id = ? AND d.id <> ? AND d.started_at > ?
+     WHERE d.environment_id = ? AND d.id <> ? AND d.started_at > (SELECT started_at FROM deployments WHERE id = ?)
        AND EXISTS (SELECT 1 FROM release_instances n WHERE n.deployment_id = d.id AND n.touched AND n.target_id IN (
          SELECT target_id FROM release_instances WHERE deployment_id = ?))
      ORDER BY d.started_at DESC LIMIT 1`,
-    [deployment.environment_id, deployment.id, deployment.started_at, deployment.id],
+    [deployment.environment_id, deployment.id, deployment.id, deployment.id],
   );
   if (newer) {
     throw new ConflictError(

@@ -58,9 +58,10 @@ async function refuseWhereNoLongerLive(
   for (const application of applications) {
     const newer = await tx.row<{ id: string }>(
       `SELECT d.id FROM deployments d JOIN deployment_applications a ON a.deployment_id = d.id
-       WHERE d.environment_id = ? AND a.application_id = ? AND d.status = 'success' AND d.started_at > ?
+       WHERE d.environment_id = ? AND a.application_id = ? AND d.status = 'success'
+         AND d.started_at > (SELECT started_at FROM deployments WHERE id = ?)
        ORDER BY d.started_at DESC LIMIT 1`,
-      [deployment.environment_id, application.id, deployment.started_at],
+      [deployment.environment_id, application.id, deployment.id],
     );
     if (newer) {
       throw new ConflictError(

@@ -54,7 +54,7 @@ async function carryOut(
   redact: (text: string) => string,
 ): Promise<Written> {
   for (let attempt = 0; ; attempt += 1) {
-    const workspace = await makeWorkspace(deps.folder);
+    const workspace = await makeWorkspace();
     const run = { deps, context, workspace, signal: work.signal, log: log.write };
     try {
       return await (context.task.type === 'build' ? runBuild(run) : runTest(run));

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeTree } from './folders.js';
 
-/** What a temporary folder is for: a command's `HOME`, git's settings and key, a registry's. */
-export type FolderUse = 'run' | 'git' | 'image';
+/** What a temporary folder is for: a command's `HOME`, git's settings and key, a registry's, a task's checkout. */
+export type FolderUse = 'run' | 'git' | 'image' | 'task';
 
 /**
  * Makes a temporary folder that names this process, so that after its death, which removes
@@ -18,7 +18,7 @@ export function makeProcessFolder(use: FolderUse, parent: string = tmpdir()): Pr
 /** Removes the temporary folders of processes of this machine that are gone. */
 export async function removeAbandoned(parent: string = tmpdir()): Promise<void> {
   for (const name of await readdir(parent)) {
-    const [, pid, began] = /^floy-(?:run|git|image)-(\d+)\.(\d+)-\w{6}$/.exec(name) ?? [];
+    const [, pid, began] = /^floy-(?:run|git|image|task)-(\d+)\.(\d+)-\w{6}$/.exec(name) ?? [];
     if (pid === undefined || isRunning(Number(pid), Number(began))) continue;
     // Somebody else's, or removed by another runner that starts at this moment.
     await removeTree(join(parent, name)).catch(() => undefined);

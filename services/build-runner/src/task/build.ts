@@ -1,5 +1,4 @@
 import type { StoredArtifact } from '@floy/service-kit/artifact-store';
-import { join } from 'node:path';
 import { packArtifact } from '../artifact/pack-artifact.js';
 import { checkout } from '../git/checkout.js';
 import { handOver } from '../sandbox/folders.js';
@@ -37,7 +36,7 @@ export async function fetchSource({
     gitTag: version.git_tag,
     ...(settings.gitToken === undefined ? {} : { gitToken: settings.gitToken }),
     ...(settings.gitSshKey === undefined ? {} : { gitSshKey: settings.gitSshKey }),
-    knownHostsFile: join(deps.folder, 'known_hosts'),
+    knownHostsFile: deps.knownHostsFile,
     folder: workspace.source,
     signal,
     timeoutSeconds: task.timeout_seconds,

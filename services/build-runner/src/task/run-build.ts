@@ -1,6 +1,7 @@
 import type { Transaction } from '@floy/database/transaction';
 import type { TaskOutcome } from '@floy/database/transitions/task-work';
 import { VerdictError } from '@floy/domain';
+import { buildImage, findBuilder } from '../image/build-image.js';
 import { fetchSource, runConfigured, storeArtifact, type TaskRun } from './build.js';
 
 /** Builds the application, and remembers the build by its key: the first stored artifact wins. */
@@ -14,18 +15,16 @@ export async function runBuild(run: TaskRun): Promise<{
     throw new VerdictError('package_url: this installation does not fetch packages yet');
   }
   const commit = await fetchSource(run);
-  if (settings.buildCommand !== undefined)
+  if (settings.buildCommand !== undefined) {
     await runConfigured(run, 'build_command', settings.buildCommand);
+  }
+  const image =
+    settings.dockerfile === undefined ? undefined : await pushImage(run, settings.dockerfile);
   const { sha256, size } = await storeArtifact(run);
+  const made = { artifact_url: `/api/v1/artifacts/${sha256}`, sha256, commit, build_key: buildKey };
   const outcome: TaskOutcome = {
     status: 'success',
-    result: {
-      artifact_url: `/api/v1/artifacts/${sha256}`,
-      sha256,
-      commit,
-      build_key: buildKey,
-      reused: false,
-    },
+    result: { ...made, ...(image === undefined ? {} : { image }), reused: false },
   };
   return {
     outcome,
@@ -37,10 +36,32 @@ export async function runBuild(run: TaskRun): Promise<{
           build_key: buildKey,
           application_id: task.application_id,
           artifact_sha256: sha256,
+          image: image ?? null,
           commit,
         })
         .onConflict('build_key')
         .ignore();
     },
   };
+}
+
+/** Builds the application's image; its digest is what is deployed. */
+async function pushImage(run: TaskRun, dockerfile: string): Promise<string> {
+  const { deps, context, workspace, signal, log } = run;
+  const { settings, task, version } = context;
+  const { image } = await buildImage({
+    sandbox: deps.sandbox,
+    builder: await findBuilder(),
+    folder: workspace.source,
+    dockerfile,
+    buildArgs: settings.buildArgs,
+    registry: settings.registry,
+    ...(settings.registryAuth === undefined ? {} : { registryAuth: settings.registryAuth }),
+    name: context.applicationName,
+    tag: version.git_tag,
+    timeoutSeconds: task.timeout_seconds,
+    signal,
+    onOutput: log,
+  });
+  return image;
 }

@@ -1,7 +1,7 @@
 import type { TaskOutcome } from '@floy/database/transitions/task-work';
 import { createWriteStream } from 'node:fs';
-import { chmod, mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { handOver } from '../sandbox/folders.js';
 import { fetchSource, runConfigured, type TaskRun } from './build.js';
@@ -36,11 +36,10 @@ async function fetchArtifact({ deps, context, workspace }: TaskRun): Promise<str
     .select('result')) as { result: string }[];
   const sha256 = build && (JSON.parse(build.result) as { sha256?: string }).sha256;
   if (!sha256) return null;
-  const file = join(workspace.source, '..', 'artifact', 'artifact.tar.gz');
-  await mkdir(dirname(file));
+  const file = join(workspace.artifact, 'artifact.tar.gz');
   const stored = await deps.artifacts.open(sha256);
   await pipeline(stored.stream(), createWriteStream(file));
   await chmod(file, 0o644);
-  await handOver(dirname(file), deps.sandbox.user);
+  await handOver(workspace.artifact, deps.sandbox.user);
   return file;
 }

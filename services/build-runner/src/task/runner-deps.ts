@@ -6,6 +6,6 @@ import type { Sandbox } from '../sandbox/sandbox.js';
 export interface RunnerDeps extends ServiceDeps {
   readonly artifacts: ArtifactStore;
   readonly sandbox: Sandbox;
-  /** Where each task gets a folder of its own; the build user can enter it. */
-  readonly folder: string;
+  /** Where the host keys of git servers are kept, for all runners of the installation. */
+  readonly knownHostsFile: string;
 }

@@ -13,6 +13,7 @@ import type { Sealer } from '@floy/secrets/sealing';
 /** All that a build or test task needs to know. */
 export interface TaskContext {
   task: TaskRow;
+  applicationName: string;
   version: Snapshot['version'];
   settings: BuildSettings;
   /** `env` and `secrets` of the settings, and what Floy says about the version. */
@@ -56,6 +57,7 @@ export async function loadTask(
   });
   return {
     task,
+    applicationName: application.name,
     version,
     settings,
     environment: {
