@@ -40,7 +40,7 @@ export async function admit(tx: Transaction, deploymentId: string): Promise<Admi
      FROM deployments d JOIN deployment_applications a ON a.deployment_id = d.id
      WHERE d.environment_id = ? AND d.settled_at IS NULL AND d.id <> ?
        AND (d.phase <> 'queued' OR (d.kind <> 'rollback', d.queued_at, d.id) <
-         (SELECT (me.kind <> 'rollback', me.queued_at, me.id) FROM deployments me WHERE me.id = ?))
+         (SELECT me.kind <> 'rollback', me.queued_at, me.id FROM deployments me WHERE me.id = ?))
      GROUP BY d.id, d.queued_at ORDER BY d.queued_at`,
     [deployment.environment_id, deployment.id, deployment.id],
   );
