@@ -62,10 +62,17 @@ for (const queue of ['redis', 'postgres'] as const) {
         config: { ...config, health_check_command: `test "$FLOY_VERSION" = ${before}` },
       });
       const { id } = await stage.deploy(tags[version++] ?? '');
-      await waitFor('the undo', async () => {
-        const rows = await fleet.query("SELECT 1 FROM deployments WHERE id = $1 AND phase = 'undoing'", [id]);
-        return rows.length > 0;
-      }, { timeoutMs: 30_000 });
+      await waitFor(
+        'the undo',
+        async () => {
+          const rows = await fleet.query(
+            "SELECT 1 FROM deployments WHERE id = $1 AND phase = 'undoing'",
+            [id],
+          );
+          return rows.length > 0;
+        },
+        { timeoutMs: 30_000 },
+      );
       await fleet.killAndRestart('physical-deployer');
       expect(await stage.settled(id)).toMatchObject({ status: 'rolled_back' });
       expect(await Promise.all(stage.places().map(runningOn))).toEqual([before, before]);

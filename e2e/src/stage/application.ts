@@ -50,12 +50,12 @@ export function hostCommands(seconds: number) {
   return {
     restart_command: [
       'cd "$FLOY_RELEASE_PATH/../.."',
-      'mkdir busy 2>/dev/null || echo "OVERLAP $FLOY_VERSION -" >> ledger',
+      // Held by whatever of this restart still lives, so that a killed one does not count.
+      'exec 7>busy; flock -n 7 || echo "OVERLAP $FLOY_VERSION -" >> ledger',
       `echo "begin $FLOY_VERSION $(${release})" >> ledger`,
       `sleep ${seconds}`,
       'cp "$FLOY_RELEASE_PATH/version" running',
       `echo "end $FLOY_VERSION $(${release})" >> ledger`,
-      'rmdir busy 2>/dev/null || true',
     ].join('\n'),
     status_command: 'test "$(cat "$FLOY_RELEASE_PATH/../../running")" = "$FLOY_VERSION"',
     health_check_command: 'case "$FLOY_VERSION" in *-broken) echo "it is broken"; exit 1 ;; esac',

@@ -6,7 +6,10 @@ import type { Stage } from './stage.js';
  * The oracle of the fault tests, by the hosts' own ledgers and the record: no restart was repeated,
  * none ran beside another, none is unfinished, and no status was left but by the transition table.
  */
-export async function expectSound(stage: Stage, options: { repeats?: boolean } = {}): Promise<void> {
+export async function expectSound(
+  stage: Stage,
+  options: { repeats?: boolean } = {},
+): Promise<void> {
   for (const place of stage.places()) {
     const ledger = await readLedger(place);
     expect(ledger.filter(({ what }) => what === 'OVERLAP')).toEqual([]);
@@ -24,7 +27,9 @@ export async function expectSound(stage: Stage, options: { repeats?: boolean } =
   expect(open).toEqual([]);
   const slots = await stage.fleet.query('SELECT * FROM slots');
   expect(slots).toEqual([]);
-  const held = await stage.fleet.query('SELECT * FROM leases WHERE holder IS NOT NULL AND expires_at > now()');
+  const held = await stage.fleet.query(
+    'SELECT * FROM leases WHERE holder IS NOT NULL AND expires_at > now()',
+  );
   expect(held).toEqual([]);
 }
 
