@@ -38,6 +38,7 @@ export interface ServiceProgram<S extends TObject> {
   /** Its settings; those of every process are added. */
   readonly settings: S;
   readonly env: Environment;
+  /** May throw `ConfigError` for what only shows later. */
   start(process: ServiceProcess<Static<S>>): Promise<Running>;
 }
 
@@ -55,9 +56,7 @@ export async function runService<S extends TObject>(program: ServiceProgram<S>):
   const service = program.name;
   const read = readConfig(program);
   if (read instanceof ConfigError) {
-    const logger = createLogger({ service, level: 'info', redact });
-    logger.error({ problems: read.problems }, 'The configuration is wrong');
-    process.exit(CONFIG_EXIT_CODE);
+    refuse(createLogger({ service, level: 'info', redact }), read);
   }
   const { config, own } = read;
   redactor.add(secretValues(program.settings, config));
@@ -67,6 +66,7 @@ export async function runService<S extends TObject>(program: ServiceProgram<S>):
 
   const shutdown = new AbortController();
   const die = (message: string) => (error: unknown) => {
+    if (error instanceof ConfigError) refuse(logger, error);
     logger.error({ err: error }, message);
     process.exit(1);
   };
@@ -110,6 +110,11 @@ export async function runService<S extends TObject>(program: ServiceProgram<S>):
   await running.stop().catch(die('Stopping failed'));
   logger.info({}, 'Stopped');
   process.exit(0);
+}
+
+function refuse(logger: Logger, error: ConfigError): never {
+  logger.error({ problems: error.problems }, 'The configuration is wrong');
+  process.exit(CONFIG_EXIT_CODE);
 }
 
 function readConfig<S extends TObject>(

@@ -1,0 +1,76 @@
+import { rm } from 'node:fs/promises';
+import { compose as composeGateway } from '@floy/api-gateway';
+import { compose as composeBuildRunner } from '@floy/build-runner';
+import { migrate } from '@floy/database/migrate';
+import { compose as composeDeploymentManager } from '@floy/deployment-manager';
+import { compose as composePhysicalDeployer } from '@floy/physical-deployer';
+import type { Running, ServiceProcess } from '@floy/service-kit/run-service';
+import { openRuntime } from '@floy/service-kit/runtime';
+import { compose as composeWorkflowManager } from '@floy/workflow-manager';
+import { announce } from './announce.js';
+import type { StandaloneConfig } from './config.js';
+import { openHome } from './open-home.js';
+
+/** Floy on one machine, at work. */
+export interface RunningStandalone extends Running {
+  /** The gateway's base URL. */
+  readonly address: string;
+  readonly adminToken: string;
+}
+
+/**
+ * Starts all services in this process: one pool, queue, listener, keeper of leases and relay for
+ * all of them, on servers below FLOY_HOME unless others were given.
+ */
+export async function startStandalone(
+  process: ServiceProcess<StandaloneConfig>,
+  searchPath: string,
+): Promise<RunningStandalone> {
+  const { config, logger, redactor } = process;
+  const home = await openHome(config, searchPath, logger);
+  const opened: (() => Promise<void>)[] = [home.close];
+  const stop = async (): Promise<void> => {
+    for (const close of opened.toReversed()) await close();
+  };
+  try {
+    redactor.add([home.adminToken, home.encryptionKey, ...passwordsOf(home)]);
+    await migrate(home.databaseUrl);
+    const runtime = await openRuntime(
+      'standalone',
+      {
+        FLOY_DATABASE_URL: home.databaseUrl,
+        FLOY_REDIS_URL: home.redisUrl,
+        FLOY_ENCRYPTION_KEY: home.encryptionKey,
+      },
+      process,
+    );
+    opened.push(runtime.close);
+    const { deps, ready } = runtime;
+    const { artifacts } = home;
+    const workers = await Promise.all([
+      composeDeploymentManager(deps),
+      composeWorkflowManager(deps),
+      composeBuildRunner(deps, { artifacts: home.artifacts, buildUser: config.FLOY_BUILD_USER }),
+      composePhysicalDeployer(deps, { artifacts }),
+    ]);
+    opened.push(async () => void (await Promise.all(workers.map((service) => service.stop()))));
+    const gateway = await composeGateway(
+      deps,
+      { ...config, FLOY_ADMIN_TOKEN: home.adminToken },
+      ready,
+    );
+    opened.push(gateway.stop, () => rm(home.addressFile, { force: true }));
+    await announce(home, gateway.address);
+    return { address: gateway.address, adminToken: home.adminToken, ready, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function passwordsOf(home: { databaseUrl: string; redisUrl: string | undefined }): string[] {
+  return [home.databaseUrl, home.redisUrl ?? '']
+    .filter((url) => URL.canParse(url))
+    .map((url) => decodeURIComponent(new URL(url).password))
+    .filter(Boolean);
+}

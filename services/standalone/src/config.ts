@@ -1,0 +1,19 @@
+import { coreSettings, settings as all } from '@floy/service-kit/settings';
+import { Type, type Static } from 'typebox';
+
+/** What one machine can be told. What is left out is made or found below FLOY_HOME. */
+export const settings = Type.Object({
+  ...coreSettings,
+  FLOY_HOME: Type.Optional(all.FLOY_HOME),
+  FLOY_DATABASE_URL: Type.Optional(all.FLOY_DATABASE_URL),
+  FLOY_ENCRYPTION_KEY: Type.Optional(all.FLOY_ENCRYPTION_KEY),
+  FLOY_ADMIN_TOKEN: Type.Optional(all.FLOY_ADMIN_TOKEN),
+  FLOY_ARTIFACTS: Type.Optional(all.FLOY_ARTIFACTS),
+  FLOY_BUILD_USER: all.FLOY_BUILD_USER,
+  FLOY_HOST: all.FLOY_HOST,
+  FLOY_PORT: all.FLOY_PORT,
+});
+/** See {@link settings}. */
+export type StandaloneConfig = Static<typeof settings>;
+
+export const env = process.env;

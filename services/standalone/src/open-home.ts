@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { defaultHome } from '@floy/local-servers/default-home';
+import { findRedis } from '@floy/local-servers/find-redis';
+import { lockHome } from '@floy/local-servers/home-lock';
+import { keptSecret } from '@floy/local-servers/kept-file';
+import { startPostgres } from '@floy/local-servers/postgres';
+import { startRedis } from '@floy/local-servers/redis';
+import { ConfigError } from '@floy/service-kit/config';
+import type { Logger } from '@floy/service-kit/logger';
+import type { StandaloneConfig } from './config.js';
+import { watchServer } from './watch-server.js';
+
+/** A data folder in use, with all that services need and were not told. */
+export interface Home {
+  readonly folder: string;
+  readonly databaseUrl: string;
+  /** Undefined: the queue is in Postgres. */
+  readonly redisUrl: string | undefined;
+  readonly encryptionKey: string;
+  readonly adminToken: string;
+  /** Where a person finds the admin token; undefined when it was given. */
+  readonly adminTokenFile: string | undefined;
+  readonly artifacts: string;
+  /** Holds the gateway's base URL while it is ready. */
+  readonly addressFile: string;
+  /** Stops the servers that were started and lets the next Floy have the folder. */
+  close(): Promise<void>;
+}
+
+const clone = fileURLToPath(new URL('../../../', import.meta.url)).replace(/\/$/, '');
+
+/**
+ * Takes the data folder and brings up what was not given: Postgres from npm, a queue on the
+ * machine's Redis if there is one, keys.
+ *
+ * @param searchPath folders to look for a Redis in, as in the variable PATH
+ * @throws Error when another Floy has the folder
+ */
+export async function openHome(
+  config: StandaloneConfig,
+  searchPath: string,
+  logger: Logger,
+): Promise<Home> {
+  if (config.FLOY_DATABASE_URL !== undefined && config.FLOY_ENCRYPTION_KEY === undefined) {
+    throw new ConfigError({
+      FLOY_ENCRYPTION_KEY:
+        'must be set with FLOY_DATABASE_URL: a key in a local folder is lost with it',
+    });
+  }
+  const folder = config.FLOY_HOME ?? (await defaultHome(clone));
+  const lock = await lockHome(folder);
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(closers.map((stop) => stop()));
+    await lock.release();
+  };
+
+  async function openDatabase(): Promise<string> {
+    if (config.FLOY_DATABASE_URL !== undefined) return config.FLOY_DATABASE_URL;
+    const server = await startPostgres({ folder: join(folder, 'postgres') });
+    closers.push(watchServer('postgres', server, logger));
+    logger.info({ adopted: server.adopted, port: server.port }, 'Postgres runs');
+    return server.url;
+  }
+
+  async function openQueue(): Promise<string | undefined> {
+    if (config.FLOY_REDIS_URL !== undefined) return config.FLOY_REDIS_URL;
+    const binary = await findRedis(searchPath);
+    if (binary === undefined) {
+      logger.info({}, 'No redis-server was found: the queue is in Postgres');
+      return undefined;
+    }
+    const server = await startRedis({ folder: join(folder, 'redis'), binary });
+    closers.push(watchServer('redis', server, logger));
+    logger.info({ adopted: server.adopted, port: server.port }, 'Redis runs');
+    return server.url;
+  }
+
+  try {
+    const adminTokenFile = join(folder, 'admin-token');
+    const addressFile = join(folder, 'address');
+    await rm(addressFile, { force: true });
+    const [databaseUrl, redisUrl] = await allOf(openDatabase(), openQueue());
+    const encryptionKey =
+      config.FLOY_ENCRYPTION_KEY ??
+      (await keptSecret(join(folder, 'encryption-key'), () => randomBytes(32).toString('base64')));
+    const adminToken =
+      config.FLOY_ADMIN_TOKEN ??
+      (await keptSecret(adminTokenFile, () => `floy_${randomBytes(24).toString('base64url')}`));
+    return {
+      ...{ folder, databaseUrl, redisUrl, encryptionKey, adminToken, addressFile, close },
+      adminTokenFile: config.FLOY_ADMIN_TOKEN === undefined ? adminTokenFile : undefined,
+      artifacts: config.FLOY_ARTIFACTS ?? join(folder, 'artifacts'),
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Waits for both also when one fails, so that nothing is started after the clean-up. */
+async function allOf<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([first, second]);
+  return Promise.all([first, second]);
+}
