@@ -2,7 +2,7 @@
 // Where tsc looks away, this looks: outputs whose source is gone are removed (or a deleted module
 // would still be found), and a package that lost outputs is built anew.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,7 +13,18 @@ export function build() {
   for (const { path } of references) tidy(join(root, path));
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   const { status } = spawnSync(process.execPath, [tsc, '-b', root], { stdio: 'inherit' });
+  for (const { path } of references) copyPrograms(join(root, path));
   return status ?? 1;
+}
+
+/** Small programs in plain JavaScript that are started by their path stand beside what starts them. */
+function copyPrograms(folder) {
+  for (const file of filesIn(join(folder, 'src'))) {
+    if (!file.endsWith('.mjs') || file.endsWith('.fixture.mjs')) continue;
+    const target = join(folder, 'dist', file);
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(join(folder, 'src', file), target);
+  }
 }
 
 function tidy(folder) {

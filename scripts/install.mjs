@@ -94,7 +94,7 @@ function sourcesIn(folder) {
     const path = join(folder, entry.name);
     if (entry.name === 'dist' || entry.name === 'node_modules') return [];
     if (entry.isDirectory()) return sourcesIn(path);
-    return /\.(tsx?|json)$/.test(entry.name) && !entry.name.endsWith('.test.ts') ? [path] : [];
+    return /\.(tsx?|mjs|json)$/.test(entry.name) && !entry.name.endsWith('.test.ts') ? [path] : [];
   });
 }
 
