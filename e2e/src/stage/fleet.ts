@@ -23,6 +23,8 @@ export type ServiceName = (typeof serviceNames)[number];
 /** A whole Floy: one process per service, on servers of its own that may be hurt. */
 export interface Fleet {
   readonly client: Client;
+  /** Where the gateway is, and the admin's token. */
+  readonly access: { readonly url: string; readonly token: string };
   readonly folder: string;
   readonly postgres: RunningPostgres;
   readonly redis: TestRedis | undefined;
@@ -90,7 +92,10 @@ export async function startFleet({ queue, env }: FleetOptions): Promise<Fleet> {
 
   const fleet: Fleet = {
     get client() {
-      return createClient({ url: addressOf(service('api-gateway')), token: adminToken });
+      return createClient(fleet.access);
+    },
+    get access() {
+      return { url: addressOf(service('api-gateway')), token: adminToken };
     },
     folder,
     postgres,

@@ -14,6 +14,10 @@ export interface StageOptions extends FleetOptions {
   applications?: readonly string[];
   /** Added to the environment's config. */
   config?: Readonly<Record<string, unknown>>;
+  /** Added to each application's config. */
+  applicationConfig?: Readonly<Record<string, unknown>>;
+  /** The address of the repository in this folder, where it is not the folder itself. */
+  repositoryUrl?(folder: string): string;
 }
 
 /** A fleet, hosts, an application with versions and an environment: ready to deploy. */
@@ -39,7 +43,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   const names = options.applications ?? ['api'];
   const fleet = await startFleet(options);
   const hosts = await startSshdFleet({ folder: join(fleet.folder, 'hosts'), hosts: options.hosts });
-  const repository = await makeRepository(join(fleet.folder, 'repository'), options.tags);
+  const made = await makeRepository(join(fleet.folder, 'repository'), options.tags);
+  const repository = { ...made, url: options.repositoryUrl?.(made.url) ?? made.url };
   const { client } = fleet;
 
   const applicationIds = new Map<string, string>();
@@ -51,6 +56,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       config: {
         build_command: `sleep ${options.buildSeconds ?? 0}; mkdir out; cp version out/`,
         artifact_path: 'out',
+        ...options.applicationConfig,
       },
     });
     applicationIds.set(name, id);
@@ -59,14 +65,10 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     name: 'hosts',
     type: 'physical',
     config: {
-      hosts: hosts.hosts.map((host, index) => ({
-        host: host.host,
-        port: host.port,
-        instance_id: `host-${index}`,
-      })),
+      hosts: hosts.hosts.map(({ host, port }) => ({ host, port })),
       ssh_user: hosts.user,
       ssh_key: Buffer.from(hosts.privateKey).toString('base64'),
-      deploy_path: join(fleet.folder, 'places', '{{instance_id}}', '{{application}}'),
+      deploy_path: join(fleet.folder, 'places', '{{instance_id}}'),
       batch_size: '1',
       ...hostCommands(options.restartSeconds ?? 0),
       ...options.config,
@@ -136,7 +138,9 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       });
     },
     places: (application = names[0] ?? '') =>
-      hosts.hosts.map((_, index) => join(fleet.folder, 'places', `host-${index}`, application)),
+      hosts.hosts.map(({ host, port }) =>
+        join(fleet.folder, 'places', `${application}-${host}-${port}`),
+      ),
     async stop() {
       await fleet.stop();
       await hosts.stop();

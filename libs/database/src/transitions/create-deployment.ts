@@ -63,6 +63,8 @@ export async function createDeployment(
   if (!environment.is_active)
     throw new ConflictError(`Environment ${environment.name} is not active`);
 
+  await refuseMissingRequirements(tx, wish.environmentId, applications);
+
   const id = newId('dep');
   const deadline = new Date((await tx.now()).getTime() + pendingDays * 86_400_000);
   const [row] = await tx

@@ -123,19 +123,7 @@ export async function claimTargets(
 ): Promise<TargetRow[]> {
   const targets: TargetRow[] = [];
   for (const place of [...places].sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1))) {
-    const found = await tx.row<TargetRow>(
-      'SELECT * FROM targets WHERE (host = ? AND port = ? AND deploy_path = ?) OR instance_id = ? LIMIT 1',
-      [place.host, place.port, place.deployPath, place.instanceId],
-    );
-    if (
-      found &&
-      (found.environment_id !== owner.environmentId || found.application_id !== owner.applicationId)
-    ) {
-      throw new ConflictError(
-        `${place.deployPath} on ${place.host}:${place.port} (instance ${place.instanceId}) is used by application ` +
-          `${found.application_id} in environment ${found.environment_id} already`,
-      );
-    }
+    const found = await findTarget(tx, owner, place);
     const columns = {
       host: place.host,
       port: place.port,
@@ -161,4 +149,32 @@ export async function claimTargets(
   return places.flatMap(
     ({ instanceId }) => targets.find((target) => target.instance_id === instanceId) ?? [],
   );
+}
+
+/** The target of a place, unless the place or the instance's id belongs to somebody else. */
+async function findTarget(
+  tx: Transaction,
+  owner: { environmentId: string; applicationId: string },
+  place: { instanceId: string; host: string; port: number; deployPath: string },
+): Promise<TargetRow | undefined> {
+  const found = await tx.rows<TargetRow>(
+    `SELECT * FROM targets WHERE (host = ? AND port = ? AND deploy_path = ?) OR instance_id = ?
+     ORDER BY instance_id = ? DESC`,
+    [place.host, place.port, place.deployPath, place.instanceId, place.instanceId],
+  );
+  for (const target of found) {
+    const owned =
+      target.environment_id === owner.environmentId &&
+      target.application_id === owner.applicationId;
+    if (owned && found.length === 1) return target;
+    const what =
+      target.instance_id === place.instanceId
+        ? `The instance id ${place.instanceId}`
+        : `${place.deployPath} on ${place.host}:${place.port}`;
+    throw new ConflictError(
+      `${what} is used already: by instance ${target.instance_id} of application ` +
+        `${target.application_id} in environment ${target.environment_id}`,
+    );
+  }
+  return undefined;
 }
