@@ -237,6 +237,22 @@ describeHere('a workflow', () => {
     expect(refused.error_message).toContain('Kubernetes');
   }, 60_000);
 
+  it('refuses two services in one place, naming both', async () => {
+    const api = await stage.fleet.client.getApplication(stage.applicationIds.get('api') ?? '');
+    const { id } = await stage.fleet.client.createApplication({
+      name: 'other',
+      repository: api.repository,
+      type: 'service',
+      config: { deploy_path: stage.places('api')[0] ?? '' },
+    });
+    const wish = {
+      version_id: stage.versionIds.get(tags[0] ?? '') ?? '',
+      application_ids: [id],
+      environment_id: stage.environmentId,
+    };
+    await expect(stage.fleet.client.createDeployment(wish)).rejects.toMatchObject(conflict);
+  });
+
   it('restarted nothing twice at once', async () => {
     const ledgers = await Promise.all(
       [...stage.places('api'), ...stage.places('web')].map(readLedger),

@@ -19,6 +19,7 @@ export * from './config/hosts.js';
 export * from './config/key-material.js';
 export * from './config/physical-connection.js';
 export * from './config/physical-settings.js';
+export * from './config/places.js';
 export * from './config/pre-switch.js';
 export * from './config/template.js';
 export * from './config/value-kinds.js';

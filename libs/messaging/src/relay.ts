@@ -9,6 +9,9 @@ export interface Relay {
 const batchSize = 200;
 const longestPauseMs = 1000;
 const shortestPauseMs = 30;
+/** How long done messages are kept, to look at, and how often old ones are removed. */
+const keptHours = 24;
+const removeEveryMs = 600_000;
 
 interface DueMessage {
   id: string;
@@ -34,10 +37,15 @@ export function startRelay(
   const loop = run();
 
   async function run(): Promise<void> {
+    let removedAt = performance.now();
     while (!stopped) {
       let pauseMs = longestPauseMs;
       try {
         pauseMs = await relayOnce(database, publisher);
+        if (performance.now() - removedAt > removeEveryMs) {
+          removedAt = performance.now();
+          await removeDone(database);
+        }
       } catch (error) {
         onError(error);
       }
@@ -80,4 +88,13 @@ async function relayOnce(database: Database, publisher: Publisher): Promise<numb
   );
   const pause = next.rows[0]?.pause ?? longestPauseMs;
   return Math.min(Math.max(pause, shortestPauseMs), longestPauseMs);
+}
+
+/** Removes a bounded number of old done messages; relays that do it at once share them. */
+async function removeDone(database: Database): Promise<void> {
+  await database.knex.raw(
+    `DELETE FROM messages WHERE id IN (
+       SELECT id FROM messages WHERE done_at < clock_timestamp() - interval '${keptHours} hours'
+       LIMIT 5000 FOR UPDATE SKIP LOCKED)`,
+  );
 }

@@ -99,6 +99,7 @@ CREATE TABLE deployments (
 );
 CREATE INDEX deployments_newest ON deployments (created_at DESC, id DESC);
 CREATE INDEX deployments_unsettled ON deployments (environment_id, queued_at) WHERE settled_at IS NULL;
+CREATE INDEX deployments_waiting ON deployments (waiting_for) WHERE status = 'pending';
 CREATE INDEX deployments_version ON deployments (version_id);
 CREATE INDEX deployments_environment ON deployments (environment_id);
 

@@ -41,11 +41,14 @@ export async function admit(tx: Transaction, deploymentId: string): Promise<Admi
      WHERE d.environment_id = ? AND d.settled_at IS NULL AND d.id <> ?
        AND (d.phase <> 'queued' OR (d.kind <> 'rollback', d.queued_at, d.id) <
          (SELECT me.kind <> 'rollback', me.queued_at, me.id FROM deployments me WHERE me.id = ?))
-     GROUP BY d.id, d.queued_at ORDER BY d.queued_at`,
+     GROUP BY d.id ORDER BY d.phase = 'queued', d.kind <> 'rollback', d.queued_at, d.id`,
     [deployment.environment_id, deployment.id, deployment.id],
   );
   const own = await applicationsOf(tx, deployment.id);
-  const before = earlier.find(({ applications }) => applications.some((id) => own.includes(id)));
+  // It waits behind the last of them: when that settles, this one alone is woken, not the whole queue.
+  const before = earlier.findLast(({ applications }) =>
+    applications.some((id) => own.includes(id)),
+  );
   if (before) {
     await tx.execute('UPDATE deployments SET waiting_for = ? WHERE id = ? AND waiting_for <> ?', [
       before.id,

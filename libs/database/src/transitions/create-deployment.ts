@@ -1,7 +1,9 @@
-import { ConflictError, InvalidRequestError, NotFoundError } from '@floy/domain';
+import { placesOf, type Place } from '@floy/contracts';
+import { ConflictError, FloyError, InvalidRequestError, NotFoundError } from '@floy/domain';
 import { newId } from '../ids.js';
 import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
+import { refuseTakenPlaces } from './targets.js';
 
 /** How long a deployment may stand in its environment's queue. Days. */
 const pendingDays = 8;
@@ -21,7 +23,21 @@ interface ApplicationRow {
   name: string;
   repository: string;
   repository_key: string;
-  config: { requires?: string[] };
+  config: Record<string, unknown> & { requires?: string[] };
+}
+
+interface VersionRow {
+  repository: string;
+  repository_key: string;
+  git_tag: string;
+  git_commit: string;
+}
+
+interface EnvironmentRow {
+  name: string;
+  type: string;
+  is_active: boolean;
+  config: Record<string, unknown>;
 }
 
 /**
@@ -34,13 +50,13 @@ export async function createDeployment(
   tx: Transaction,
   wish: NewDeployment,
 ): Promise<DeploymentRow> {
-  const version = await tx.row<{ repository: string; repository_key: string }>(
-    'SELECT repository, repository_key FROM versions WHERE id = ? FOR KEY SHARE',
+  const version = await tx.row<VersionRow>(
+    'SELECT repository, repository_key, git_tag, git_commit FROM versions WHERE id = ? FOR KEY SHARE',
     [wish.versionId],
   );
   if (!version) throw notFound('version_id', 'version', wish.versionId);
-  const environment = await tx.row<{ name: string; is_active: boolean }>(
-    'SELECT name, is_active FROM environments WHERE id = ? FOR KEY SHARE',
+  const environment = await tx.row<EnvironmentRow>(
+    'SELECT name, type, is_active, config FROM environments WHERE id = ? FOR KEY SHARE',
     [wish.environmentId],
   );
   if (!environment) throw notFound('environment_id', 'environment', wish.environmentId);
@@ -64,6 +80,8 @@ export async function createDeployment(
     throw new ConflictError(`Environment ${environment.name} is not active`);
 
   await refuseMissingRequirements(tx, wish.environmentId, applications);
+  if (environment.type === 'physical')
+    await refuseTaken(tx, wish, version, environment, applications);
 
   const id = newId('dep');
   const deadline = new Date((await tx.now()).getTime() + pendingDays * 86_400_000);
@@ -130,5 +148,49 @@ async function refuseMissingRequirements(
         },
       );
     }
+  }
+}
+
+/**
+ * Two services that would live at the same place on a host are refused, naming both. Settings that
+ * cannot be read are not this check's business: the deployment itself says so.
+ */
+async function refuseTaken(
+  tx: Transaction,
+  wish: NewDeployment,
+  version: VersionRow,
+  environment: EnvironmentRow,
+  applications: ApplicationRow[],
+): Promise<void> {
+  const taken = new Map<string, string>();
+  for (const application of applications) {
+    for (const place of readablePlaces(environment, application, version)) {
+      const key = `${place.deployPath} on ${place.host}:${place.port}`;
+      const other = taken.get(key);
+      if (other)
+        throw new ConflictError(`${other} and ${application.name} would both live in ${key}`);
+      taken.set(key, application.name);
+      const owner = { environmentId: wish.environmentId, applicationId: application.id };
+      await refuseTakenPlaces(tx, owner, [place]);
+    }
+  }
+}
+
+function readablePlaces(
+  environment: EnvironmentRow,
+  application: ApplicationRow,
+  { git_tag, git_commit }: VersionRow,
+): Place[] {
+  const names = {
+    git_tag,
+    git_commit,
+    environment: environment.name,
+    application: application.name,
+  };
+  try {
+    return placesOf(environment.config, application.config, names).places;
+  } catch (error) {
+    if (error instanceof FloyError) return [];
+    throw error;
   }
 }

@@ -1,7 +1,6 @@
 import type { PlannedTask } from '@floy/domain';
-import { ConflictError } from '@floy/domain';
 import { newId } from '../ids.js';
-import type { DeploymentRow, ReleasePlan, TaskRow, TargetRow } from '../rows.js';
+import type { DeploymentRow, ReleasePlan, TaskRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
 import { advanceDeployment } from './advance.js';
 import { setStatus } from './set-status.js';
@@ -43,6 +42,7 @@ export async function planWorkflow(
         ?.id ?? newId('task'),
     ]),
   );
+  const repeated = new Set<string>();
   for (const [position, task] of tasks.entries()) {
     const id = ids.get(task.key) ?? newId('task');
     const columns = {
@@ -51,7 +51,12 @@ export async function planWorkflow(
       plan: task.plan ? JSON.stringify(task.plan) : null,
       timeout_seconds: task.timeoutSeconds,
     };
-    if (existing.some((row) => row.id === id)) {
+    const before = existing.find((row) => row.id === id);
+    if (before) {
+      if (inputsChanged(before, task, repeated)) {
+        repeated.add(task.key);
+        await repeatTask(tx, before);
+      }
       await tx.knex('tasks').where({ id, status: 'pending' }).update(columns);
     } else {
       const key = {
@@ -73,6 +78,27 @@ export async function planWorkflow(
   }
   await setStatus(tx, 'workflow', workflow.id, 'running');
   await advanceDeployment(tx, deployment.id);
+}
+
+/** A finished build or test is repeated on a retry only where what goes into it changed. */
+function inputsChanged(
+  before: TaskRow,
+  task: TaskToCreate,
+  repeated: ReadonlySet<string>,
+): boolean {
+  if (before.status !== 'success' || task.type === 'deploy') return false;
+  const changed = before.payload !== JSON.stringify(task.payload);
+  return changed || task.dependsOn.some((key) => repeated.has(key));
+}
+
+async function repeatTask(tx: Transaction, task: TaskRow): Promise<void> {
+  await setStatus(tx, 'task', task.id, 'pending', {
+    result: '',
+    scheduled_at: null,
+    started_at: null,
+    completed_at: null,
+    deadline_at: null,
+  });
 }
 
 async function refuseTask(
@@ -110,71 +136,4 @@ async function useKnownResult(
     started_at: now,
   });
   if (changed) tx.event({ stream: deployment.id, type: 'task.success', subject: id, data: known });
-}
-
-/**
- * The targets of a service in an environment, made where they are new. A place on a host belongs to
- * one application in one environment, and an instance id to one place in the whole installation.
- */
-export async function claimTargets(
-  tx: Transaction,
-  owner: { environmentId: string; applicationId: string },
-  places: { instanceId: string; host: string; port: number; deployPath: string }[],
-): Promise<TargetRow[]> {
-  const targets: TargetRow[] = [];
-  for (const place of [...places].sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1))) {
-    const found = await findTarget(tx, owner, place);
-    const columns = {
-      host: place.host,
-      port: place.port,
-      deploy_path: place.deployPath,
-      instance_id: place.instanceId,
-    };
-    if (found) {
-      const [moved] = await tx
-        .knex('targets')
-        .where({ id: found.id })
-        .update(columns)
-        .returning<TargetRow[]>('*');
-      targets.push(moved ?? found);
-      continue;
-    }
-    const owned = { environment_id: owner.environmentId, application_id: owner.applicationId };
-    const [made] = await tx
-      .knex('targets')
-      .insert({ id: newId('tgt'), ...columns, ...owned })
-      .returning<TargetRow[]>('*');
-    if (made) targets.push(made);
-  }
-  return places.flatMap(
-    ({ instanceId }) => targets.find((target) => target.instance_id === instanceId) ?? [],
-  );
-}
-
-/** The target of a place, unless the place or the instance's id belongs to somebody else. */
-async function findTarget(
-  tx: Transaction,
-  owner: { environmentId: string; applicationId: string },
-  place: { instanceId: string; host: string; port: number; deployPath: string },
-): Promise<TargetRow | undefined> {
-  const found = await tx.rows<TargetRow>(
-    `SELECT * FROM targets WHERE (host = ? AND port = ? AND deploy_path = ?) OR instance_id = ?
-     ORDER BY instance_id = ? DESC`,
-    [place.host, place.port, place.deployPath, place.instanceId, place.instanceId],
-  );
-  for (const target of found) {
-    const owned =
-      target.environment_id === owner.environmentId &&
-      target.application_id === owner.applicationId;
-    if (owned && found.length === 1) return target;
-    const what =
-      target.instance_id === place.instanceId
-        ? `The instance id ${place.instanceId}`
-        : `${place.deployPath} on ${place.host}:${place.port}`;
-    throw new ConflictError(
-      `${what} is used already: by instance ${target.instance_id} of application ` +
-        `${target.application_id} in environment ${target.environment_id}`,
-    );
-  }
-  return undefined;
 }

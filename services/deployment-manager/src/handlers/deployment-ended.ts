@@ -1,12 +1,20 @@
 import type { ShortHandler } from '@floy/messaging/handlers';
 
-/** Wakes what waits in the same environment: each looks itself whether its turn has come. */
+/**
+ * Wakes what waits behind a settled deployment: each looks itself whether its turn has come. The
+ * lock of the environment comes first: whoever looked at the queue before this one settled has
+ * written by then whom it waits for.
+ */
 export function deploymentEndedHandler(): ShortHandler<'deployment-ended'> {
   return {
     async handle(tx, { deployment_id }) {
+      await tx.execute(
+        `SELECT 1 FROM environments WHERE id = (SELECT environment_id FROM deployments WHERE id = ?)
+         FOR NO KEY UPDATE`,
+        [deployment_id],
+      );
       const waiting = await tx.rows<{ id: string }>(
-        `SELECT w.id FROM deployments d JOIN deployments w ON w.environment_id = d.environment_id
-         WHERE d.id = ? AND w.status = 'pending' ORDER BY w.kind = 'rollback' DESC, w.queued_at`,
+        "SELECT id FROM deployments WHERE waiting_for = ? AND status = 'pending' ORDER BY queued_at",
         [deployment_id],
       );
       for (const { id } of waiting) tx.send('start-deployment', { deployment_id: id });

@@ -1,15 +1,9 @@
-import {
-  deployPathOf,
-  instanceIdOf,
-  resolvePhysicalConnection,
-  resolvePhysicalSettings,
-  serviceNameOf,
-} from '@floy/contracts';
+import { placesOf, resolvePhysicalSettings } from '@floy/contracts';
 import { createEnvironmentRepository } from '@floy/database/repositories/environments';
 import type { DeploymentRow, ReleasePlan, TargetRow } from '@floy/database/rows';
 import type { Snapshot } from '@floy/database/snapshot';
 import type { Transaction } from '@floy/database/transaction';
-import { claimTargets } from '@floy/database/transitions/plan-workflow';
+import { claimTargets } from '@floy/database/transitions/targets';
 import { ConflictError, InvalidRequestError } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
 
@@ -32,27 +26,16 @@ export async function planRelease(
   }
   const settings = resolvePhysicalSettings(environment.config, application.config);
   const today = await createEnvironmentRepository(tx.knex, sealer).getById(environment.id);
-  const { hosts } = resolvePhysicalConnection(today.config);
-  const names = {
-    git_tag: version.git_tag,
-    git_commit: version.git_commit,
-    version: version.git_tag,
-    environment: environment.name,
-    application: application.name,
-  };
-  const service = serviceNameOf(settings, names);
-  const places = hosts.map((host) => {
-    const instanceId = instanceIdOf(service, host);
-    const port = host.servicePort ?? settings.servicePort;
-    const known = { ...names, service, host: host.host, instance_id: instanceId };
-    const values = port === undefined ? known : { ...known, port: String(port) };
-    return {
-      instanceId,
-      host: host.host,
-      port: host.port,
-      deployPath: deployPathOf(settings, values),
-    };
-  });
+  const { service, places } = placesOf(
+    { ...today.config, ...environment.config },
+    application.config,
+    {
+      git_tag: version.git_tag,
+      git_commit: version.git_commit,
+      environment: environment.name,
+      application: application.name,
+    },
+  );
   const targets = await claimTargets(
     tx,
     { environmentId: environment.id, applicationId: application.id },
