@@ -3,8 +3,12 @@ import { transitions, type Machine } from '@floy/domain';
 import { connectionSettings } from './database.js';
 import { newId } from './ids.js';
 import * as core from './migrations/0001-core.js';
+import * as access from './migrations/0002-access.js';
 
-const migrations: Record<string, { up(knex: Knex): Promise<void> }> = { '0001-core': core };
+const migrations: Record<string, { up(knex: Knex): Promise<void> }> = {
+  '0001-core': core,
+  '0002-access': access,
+};
 
 /** Brings a database to this version's schema. Safe to run from several processes at once. */
 export async function migrate(url: string): Promise<void> {

@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
+import { needsPostgres } from '@floy/testing/needs';
+import type { OutgoingMessage } from './after-commit.js';
+import { createDatabase, type Database } from './database.js';
+
+const describeHere = await needsPostgres();
+
+describeHere('a transaction', () => {
+  let own: TestDatabase;
+  let database: Database;
+  const published: OutgoingMessage[] = [];
+  beforeAll(async () => {
+    own = await createTestDatabase();
+    const publisher = {
+      publish: async (messages: OutgoingMessage[]) => void published.push(...messages),
+    };
+    database = createDatabase({ url: own.url, applicationName: 'test', publisher });
+  });
+  afterAll(async () => {
+    await database.close();
+    await own.drop();
+  });
+
+  it('publishes what it sent after its commit, and keeps timers for the relay', async () => {
+    await database.transaction(async (tx) => {
+      tx.send('start-deployment', { deployment_id: 'dep_now' });
+      tx.send('start-deployment', { deployment_id: 'dep_later' }, new Date(Date.now() + 60_000));
+      expect(published).toEqual([]);
+    });
+    await database.flushed();
+    const rows = await own.query<{ id: string; subject: string }>(
+      'SELECT id, subject FROM messages ORDER BY id',
+    );
+    expect(rows.map(({ subject }) => subject)).toEqual(['dep_now', 'dep_later']);
+    expect(published).toEqual([{ id: rows[0]?.id, kind: 'start-deployment', claims: 0 }]);
+  });
+
+  it('leaves no message and no event behind when it fails', async () => {
+    const failing = database.transaction(async (tx) => {
+      tx.send('start-deployment', { deployment_id: 'dep_failed' });
+      tx.event({ stream: 'failed', type: 'never', subject: 'x' });
+      throw new Error('a reason');
+    });
+    await expect(failing).rejects.toThrow('a reason');
+    expect(await own.query("SELECT 1 FROM messages WHERE subject = 'dep_failed'")).toEqual([]);
+    expect(await own.query("SELECT 1 FROM events WHERE stream = 'failed'")).toEqual([]);
+  });
+
+  it('numbers events of a stream without a gap, in the order of the commits', async () => {
+    await Promise.all(
+      Array.from({ length: 30 }, (_, n) =>
+        database.transaction(async (tx) => {
+          tx.event({ stream: 'busy', type: 'first', subject: String(n) });
+          tx.event({ stream: 'busy', type: 'second', subject: String(n) });
+        }),
+      ),
+    );
+    const rows = await own.query<{ seq: string; type: string; subject: string }>(
+      "SELECT seq, type, subject FROM events WHERE stream = 'busy' ORDER BY seq",
+    );
+    expect(rows.map(({ seq }) => Number(seq))).toEqual(Array.from({ length: 60 }, (_, n) => n + 1));
+    for (let n = 0; n < rows.length; n += 2) {
+      expect([rows[n]?.type, rows[n + 1]?.type]).toEqual(['first', 'second']);
+      expect(rows[n]?.subject).toBe(rows[n + 1]?.subject);
+    }
+  });
+
+  it('runs again after a deadlock', async () => {
+    await own.query("INSERT INTO event_streams VALUES ('one', 0), ('two', 0)");
+    const runs = { forward: 0, backward: 0 };
+    const met: Record<string, () => void> = {};
+    const bothHold = (['forward', 'backward'] as const).map(
+      (name) => new Promise<void>((resolve) => (met[name] = resolve)),
+    );
+    const lock = (name: 'forward' | 'backward', order: [string, string]) =>
+      database.transaction(async (tx) => {
+        runs[name] += 1;
+        await tx.execute('UPDATE event_streams SET seq = seq + 1 WHERE stream = ?', [order[0]]);
+        met[name]?.();
+        await Promise.all(bothHold);
+        await tx.execute('UPDATE event_streams SET seq = seq + 1 WHERE stream = ?', [order[1]]);
+      });
+    await Promise.all([lock('forward', ['one', 'two']), lock('backward', ['two', 'one'])]);
+    expect(runs.forward + runs.backward).toBe(3);
+    const rows = await own.query<{ seq: string }>(
+      "SELECT seq FROM event_streams WHERE stream IN ('one', 'two')",
+    );
+    expect(rows.map(({ seq }) => Number(seq))).toEqual([2, 2]);
+  });
+});
