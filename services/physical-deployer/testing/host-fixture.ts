@@ -1,3 +1,4 @@
+import { createRedactor } from '@floy/secrets/redaction';
 import type { HostSettings } from '@floy/domain';
 import { type SshdHost, startSshdFleet } from '@floy/local-servers/sshd';
 import { execFileSync } from 'node:child_process';
@@ -85,6 +86,7 @@ export async function startHostFixture(options: {
         verifyHostKey: async () => {},
         beforeStep: async () => {},
         signal: new AbortController().signal,
+        redactor: createRedactor(),
         log: () => {},
         ...changes,
       };

@@ -26,14 +26,16 @@ export function runTaskHandler(deps: RunnerDeps): LongHandler<'run-task'> {
       );
       const redactor = createRedactor();
       redactor.add(context.secrets);
+      const forget = deps.redactor.add(context.secrets);
       const log = createTaskLog(deps.database, context.task.id, {
         source: context.task.type,
         redactor,
         onError: (error) =>
           deps.logger.warn({ err: error, task_id: ids.task_id }, 'A piece of log was lost'),
       });
-      const { outcome, store } = await carryOut(deps, work, context, log, redactor.redact);
-      await log.flush();
+      const { outcome, store } = await carryOut(deps, work, context, log, redactor.redact).finally(
+        () => log.flush().finally(forget),
+      );
       work.signal.throwIfAborted();
       await work.finish(async (tx) => {
         await store?.(tx);

@@ -2,7 +2,7 @@ import { finishStop } from '@floy/database/transitions/instance-work';
 import { FloyError, messageOf } from '@floy/domain';
 import type { LongHandler } from '@floy/messaging/handlers';
 import type { DeployerDeps } from '../release/deployer-deps.js';
-import { hostWorkOf, logOf } from '../release/host-work-of.js';
+import { hostWorkOf, outputOf } from '../release/host-work-of.js';
 import { loadInstance } from '../release/instance-context.js';
 import { observe } from '../release/run-instance.js';
 import { stopHost } from '../rollout/stop-host.js';
@@ -25,9 +25,9 @@ export function stopTargetHandler(deps: DeployerDeps): LongHandler<'stop-target'
       const context = await work.throughOutages(() =>
         loadInstance(deps.database, deps.sealer, ids.instance_id),
       );
-      const log = logOf(deps, context);
+      const output = outputOf(deps, context);
       // Nothing of this may start a step: there is only stopping and looking.
-      const host = { ...hostWorkOf(deps, work, context, log), retryCount: 1 };
+      const host = { ...hostWorkOf(deps, work, context, output), retryCount: 1 };
       let observation = null;
       try {
         await stopHost(deps.hosts, host, context.settings.deployPath);
@@ -35,9 +35,10 @@ export function stopTargetHandler(deps: DeployerDeps): LongHandler<'stop-target'
       } catch (error) {
         host.signal.throwIfAborted();
         if (!(error instanceof FloyError)) throw error;
-        log.write(`The target could not be stopped: ${messageOf(error)}\n`);
+        output.log.write(`The target could not be stopped: ${messageOf(error)}\n`);
+      } finally {
+        await output.close();
       }
-      await log.flush();
       await work.finish((tx) => finishStop(tx, idsOf(ids), observation));
     },
     dead: (tx, ids) => finishStop(tx, idsOf(ids), null),

@@ -4,7 +4,7 @@ import { createTaskLog, type TaskLog } from '@floy/database/task-log';
 import { beginStep } from '@floy/database/transitions/instance-work';
 import { NotFoundError, VerdictError } from '@floy/domain';
 import type { Work } from '@floy/messaging/handlers';
-import { createRedactor } from '@floy/secrets/redaction';
+import { createRedactor, type Redactor } from '@floy/secrets/redaction';
 import type { HostRelease, HostWork } from '../rollout/host-work.js';
 import type { DeployerDeps } from './deployer-deps.js';
 import type { InstanceContext } from './instance-context.js';
@@ -18,7 +18,7 @@ export function hostWorkOf(
   deps: DeployerDeps,
   work: Work,
   context: InstanceContext,
-  log: TaskLog,
+  { log, redactor }: Output,
 ): HostWork {
   const { database } = deps;
   return {
@@ -34,6 +34,7 @@ export function hostWorkOf(
       await work.throughOutages(() => beginStep(database, work.lease, context.instance.id, step));
       work.assertHeld();
     },
+    redactor,
     log: (line) => log.write(`${line}\n`),
   };
 }
@@ -74,14 +75,29 @@ export async function hostReleaseOf(
   };
 }
 
-/** The live log of the instance's task, with the secrets of its settings masked. */
-export function logOf(deps: DeployerDeps, context: InstanceContext): TaskLog {
+/** What an instance's work says, masked. */
+export interface Output {
+  readonly log: TaskLog;
+  readonly redactor: Redactor;
+  /** Stores what is left of the log. */
+  close(): Promise<void>;
+}
+
+/** The live log of the instance's task; what must not be said is masked in the process' log too. */
+export function outputOf(deps: DeployerDeps, context: InstanceContext): Output {
+  const secrets = [...context.settings.secretValues, context.connection.privateKey];
   const redactor = createRedactor();
-  redactor.add([...context.settings.secretValues, context.connection.privateKey]);
-  return createTaskLog(deps.database, context.release.task_id, {
+  redactor.add(secrets);
+  const forget = deps.redactor.add(secrets);
+  const log = createTaskLog(deps.database, context.release.task_id, {
     source: context.target.instance_id,
     redactor,
     onError: (error) =>
       deps.logger.warn({ err: error, task_id: context.release.task_id }, 'A piece of log was lost'),
   });
+  return {
+    log,
+    redactor,
+    close: () => log.flush().finally(forget),
+  };
 }

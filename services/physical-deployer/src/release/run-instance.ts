@@ -5,7 +5,7 @@ import { isOutage } from '@floy/messaging/outage';
 import type { HostRelease, HostWork } from '../rollout/host-work.js';
 import { observeHost } from '../rollout/observe-host.js';
 import type { DeployerDeps } from './deployer-deps.js';
-import { hostReleaseOf, hostWorkOf, logOf } from './host-work-of.js';
+import { hostReleaseOf, hostWorkOf, outputOf } from './host-work-of.js';
 import { loadInstance, type InstanceContext } from './instance-context.js';
 
 export interface InstanceJob {
@@ -31,13 +31,18 @@ export async function runInstance(deps: DeployerDeps, work: Work, job: InstanceJ
     const end = { status: 'failed', message: error.message, observation: null } as const;
     return work.finish((tx) => finishInstance(tx, job.ids, end));
   }
-  const log = logOf(deps, context);
-  const host = hostWorkOf(deps, work, context, log);
-  const failure = await attempt(deps, job, host, context);
-  const observation =
-    job.succeeds === 'staged' && !failure ? null : await observe(deps, host, context);
-  if (failure) log.write(`${failure}\n`);
-  await log.flush();
+  const output = outputOf(deps, context);
+  const host = hostWorkOf(deps, work, context, output);
+  let failure: string;
+  let observation: Observation | null;
+  try {
+    // It becomes part of events and answers.
+    failure = output.redactor.redact(await attempt(deps, job, host, context));
+    observation = job.succeeds === 'staged' && !failure ? null : await observe(deps, host, context);
+    if (failure) output.log.write(`${failure}\n`);
+  } finally {
+    await output.close();
+  }
   work.signal.throwIfAborted();
   await work.finish((tx) =>
     finishInstance(tx, job.ids, {

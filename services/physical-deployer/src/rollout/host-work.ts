@@ -1,5 +1,6 @@
 import { type HostConnection, type HostSettings, VerdictError } from '@floy/domain';
 import type { Readable } from 'node:stream';
+import type { Redactor } from '@floy/secrets/redaction';
 import type { HostLock } from '../commands/host-lock.js';
 import type { HostAccess } from '../ssh/connection-pool.js';
 
@@ -25,6 +26,8 @@ export interface HostWork extends HostReach {
   readonly signal: AbortSignal;
   /** Called right before each step is started; throws LeaseLostError. */
   beforeStep(name: string): Promise<void>;
+  /** Masks the secrets of this work: output is masked before it is cut, so that no half is left. */
+  readonly redactor: Pick<Redactor, 'redact' | 'stream'>;
   /** The live log. Secrets are masked by the caller. */
   log(line: string): void;
 }

@@ -1,3 +1,4 @@
+import type { Redactor } from '@floy/secrets/redaction';
 import { StringDecoder } from 'node:string_decoder';
 
 /** A command that prints without end fills neither the log nor the memory. */
@@ -15,7 +16,12 @@ export interface LiveLines {
   reset(): void;
 }
 
-export function createLiveLines(log: (line: string) => void): LiveLines {
+/** Masked before it is cut into lines of a bounded length. */
+export function createLiveLines(
+  redactor: Pick<Redactor, 'stream'>,
+  log: (line: string) => void,
+): LiveLines {
+  const masked = redactor.stream();
   let decoder = new StringDecoder('utf8');
   let bytes = 0;
   let rest = '';
@@ -36,18 +42,21 @@ export function createLiveLines(log: (line: string) => void): LiveLines {
       const before = bytes;
       bytes += chunk.length;
       if (before > LIVE_LIMIT_BYTES) return;
-      feed(decoder.write(chunk));
+      feed(masked.push(decoder.write(chunk)));
       if (bytes > LIVE_LIMIT_BYTES) feed('\n… more output is left out here\n');
     },
     finish(end, size) {
       const missing = Math.max(0, size - bytes);
       const tail = Buffer.from(end, 'utf8');
-      if (missing > 0) feed(decoder.write(tail.subarray(Math.max(0, tail.length - missing))));
+      if (missing > 0)
+        feed(masked.push(decoder.write(tail.subarray(Math.max(0, tail.length - missing)))));
+      feed(masked.end());
       if (rest !== '') log(rest);
       rest = '';
       bytes = size;
     },
     reset() {
+      masked.end();
       decoder = new StringDecoder('utf8');
       bytes = 0;
       rest = '';

@@ -13,6 +13,8 @@ export interface HealthSeen {
   readonly reason: string;
 }
 
+/** Much more than is quoted: a secret that was cut here is not shown. Characters. */
+const OUTPUT_KEPT = 16 * 1024;
 /** No answer over HTTP is waited for longer. */
 const ANSWER_MS = 5000;
 const HEALTHY: HealthSeen = { healthy: true, reason: '' };
@@ -36,7 +38,7 @@ export async function seeHealth(
     let output = '';
     await runScript(client, script, {
       signal: work.signal,
-      onOutput: (chunk) => (output = (output + chunk.toString('utf8')).slice(-4096)),
+      onOutput: (chunk) => (output = (output + chunk.toString('utf8')).slice(-OUTPUT_KEPT)),
       onMark(word, rest) {
         said[word] = { rest, output };
         output = '';
@@ -57,7 +59,7 @@ export async function seeHealth(
       }
       if (one.rest === '0') continue;
       const how = one.rest === '124' ? 'did not end in time' : `ended with exit code ${one.rest}`;
-      return unhealthy(`${name} ${how}${quoteTail(one.output)}`);
+      return unhealthy(`${name} ${how}${quoteTail(work.redactor.redact(one.output))}`);
     }
     const { url, from } = settings.health;
     if (url === undefined) return HEALTHY;

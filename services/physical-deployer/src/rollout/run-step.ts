@@ -6,6 +6,7 @@ import type { SshClient } from '../ssh/ssh-client.js';
 import { type HostWork, lockOf } from './host-work.js';
 import { createLiveLines, type LiveLines } from './live-lines.js';
 import { narrowSignal } from './narrowed-signal.js';
+import { quoteTail } from './quote-tail.js';
 import { runScript } from './run-script.js';
 import { withHost } from './with-host.js';
 
@@ -45,7 +46,7 @@ export async function runStep(
 ): Promise<string> {
   const lock = lockOf(work, deployPath);
   const key = { work: work.id, name: step.name };
-  const lines = createLiveLines((line) => work.log(line));
+  const lines = createLiveLines(work.redactor, (line) => work.log(line));
   const watched = { attempt: 0 };
   let rerunAfter = 0;
   for (let repeats = 0; ; repeats += 1) {
@@ -62,10 +63,11 @@ export async function runStep(
     });
     if (seen.kind === 'ended') {
       if (seen.code === '0' || seen.code === 'probed') return seen.output;
-      throw new VerdictError(endText(step.name, seen.code, seen.output), {
+      const output = work.redactor.redact(seen.output);
+      throw new VerdictError(endText(step.name, seen.code, output), {
         step: step.name,
         exit_code: Number.isNaN(Number(seen.code)) ? null : Number(seen.code),
-        output: seen.output,
+        output,
       });
     }
     work.log(`${step.name}: nobody saw its end; looking at the host`);
@@ -155,6 +157,5 @@ async function stopStep(
 
 function endText(name: string, code: string, output: string): string {
   const how = code === 'stopped' ? 'was stopped' : `ended with exit code ${code}`;
-  const said = output.trim().split('\n').slice(-5).join('\n');
-  return said === '' ? `${name} ${how}` : `${name} ${how}: ${said}`;
+  return `${name} ${how}${quoteTail(output.trim().split('\n').slice(-5).join('\n'))}`;
 }
