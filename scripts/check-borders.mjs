@@ -10,7 +10,12 @@ const root = resolve(process.argv[2] ?? join(dirname(fileURLToPath(import.meta.u
 /** Packages that only some places may import. `places` match the path below the root. */
 const RESERVED = [
   { packages: /^knex$/, places: /^libs\/database\//, where: 'libs/database' },
-  { packages: /^(bullmq|ioredis)$/, places: /^libs\/messaging\//, where: 'libs/messaging' },
+  // The bench measures the queue's bare cost.
+  {
+    packages: /^(bullmq|ioredis)$/,
+    places: /^(libs\/messaging|bench)\//,
+    where: 'libs/messaging and bench',
+  },
   { packages: /^ssh2$/, places: /\/ssh\//, where: 'ssh/ folders' },
   { packages: /^@kubernetes\//, places: /\/cluster\//, where: 'cluster/ folders' },
   {
@@ -99,7 +104,9 @@ function objection({ folder, path, name, declared }) {
 /** A test, or what only the tests of a package use. */
 function isForTests(folder, path) {
   const below = path.slice(folder.length);
-  return path.endsWith('.test.ts') || below.includes('/testing/') || folder === 'e2e';
+  return (
+    /\.(test|contract|fixture)\.ts$/.test(path) || below.includes('/testing/') || folder === 'e2e'
+  );
 }
 
 /** Services talk through messages and the database; `standalone` puts them together. */

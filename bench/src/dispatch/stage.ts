@@ -1,0 +1,90 @@
+import { execFile } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createClient } from '@floy/client/client';
+import { startSshdFleet } from '@floy/local-servers/sshd';
+import type { BenchRun } from '../bench.js';
+import { listenForFirstByte, type FirstByteListener } from './first-byte.js';
+
+const execute = promisify(execFile);
+
+/** What a deployment of this bench is made of. */
+export interface Wish {
+  readonly version_id: string;
+  readonly application_ids: readonly string[];
+  readonly environment_id: string;
+}
+
+/** One application, one version of it, and one host behind the listener. */
+export interface DispatchStage {
+  readonly wish: Wish;
+  readonly ssh: FirstByteListener;
+}
+
+/** Sets up what is deployed and where to, by the API. */
+export async function setStage(
+  run: BenchRun,
+  floy: { readonly url: string; readonly token: string },
+): Promise<DispatchStage> {
+  const client = createClient(floy);
+  const fleet = await startSshdFleet({ folder: join(run.folder, 'hosts'), hosts: 1 });
+  run.onEnd(() => fleet.stop());
+  const [host] = fleet.hosts;
+  if (host === undefined) throw new Error('there is no host');
+  const ssh = await listenForFirstByte(host);
+  run.onEnd(() => ssh.close());
+
+  const repository = await makeRepository(join(run.folder, 'repository'));
+  const version = await client.createVersion({
+    repository: repository.url,
+    git_tag: 'v1.0.0',
+    git_commit: repository.commit,
+  });
+  const application = await client.createApplication({
+    name: 'api',
+    repository: repository.url,
+    type: 'service',
+    config: { build_command: 'mkdir out && cp version out/', artifact_path: 'out' },
+  });
+  const environment = await client.createEnvironment({
+    name: 'one-host',
+    type: 'physical',
+    is_active: true,
+    config: {
+      hosts: [{ host: '127.0.0.1', port: ssh.port, instance_id: 'host-1' }],
+      ssh_user: fleet.user,
+      ssh_key: Buffer.from(fleet.privateKey).toString('base64'),
+      deploy_path: join(run.folder, 'places', '{{instance_id}}'),
+      restart_command: 'true',
+      status_command: 'true',
+    },
+  });
+  const wish = {
+    version_id: version.id,
+    application_ids: [application.id],
+    environment_id: environment.id,
+  };
+  return { wish, ssh };
+}
+
+async function makeRepository(folder: string): Promise<{ url: string; commit: string }> {
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  const git = (...words: string[]) =>
+    execute('git', [
+      '-C',
+      folder,
+      '-c',
+      'user.name=bench',
+      '-c',
+      'user.email=bench@floy',
+      ...words,
+    ]);
+  await git('init', '--quiet', '--initial-branch', 'main');
+  await writeFile(join(folder, 'version'), 'v1.0.0\n');
+  await git('add', '.');
+  await git('commit', '--quiet', '--message', 'The version');
+  await git('tag', 'v1.0.0');
+  const { stdout } = await git('rev-parse', 'HEAD');
+  return { url: folder, commit: stdout.trim() };
+}
