@@ -20,13 +20,21 @@ export async function makeRunFolder() {
 
 /** Ends the servers that were left running in a run's folder, and removes it. */
 export async function removeRunFolder(folder) {
-  const pidFiles = [];
-  for (const name of await readdir(folder).catch(() => [])) {
-    pidFiles.push(join(folder, name, 'cluster/data/postmaster.pid'));
-    pidFiles.push(join(folder, name, 'data/redis.pid'));
-  }
-  for (const file of pidFiles) await endServer(file);
+  for (const file of await pidFilesIn(folder)) await endServer(file);
   await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+}
+
+/** Postgres and Redis keep theirs in a folder called data; services of a fleet in one of their own. */
+async function pidFilesIn(folder, depth = 0) {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const found = entries
+    .filter((entry) => entry.isFile() && /^(postmaster\.pid|redis\.pid|pid)$/.test(entry.name))
+    .map((entry) => join(folder, entry.name));
+  if (depth === 6 || folder.endsWith('/data')) return found;
+  for (const entry of entries) {
+    if (entry.isDirectory()) found.push(...(await pidFilesIn(join(folder, entry.name), depth + 1)));
+  }
+  return found;
 }
 
 /** Runs that were killed leave theirs behind. */
