@@ -39,8 +39,8 @@ export async function saidByApi(fleet: Fleet, known: KnownIds): Promise<Said[]> 
   const { url, token } = fleet.access;
   const get = async (path: string, accept: string): Promise<Said> => {
     const headers = { Authorization: `Bearer ${token}`, Accept: accept };
-    const response = await fetch(`${url}${path}`, { headers, signal: AbortSignal.timeout(20_000) });
-    const text = await response.text();
+    const response = await fetch(`${url}${path}`, { headers });
+    const text = await readUntilQuiet(response);
     return [`GET ${path} (${accept}, ${response.status})`, text];
   };
   const [, document] = await get('/api/v1/openapi.json', 'application/json');
@@ -58,6 +58,23 @@ export async function saidByApi(fleet: Fleet, known: KnownIds): Promise<Said[]> 
   }
   said.push(await get('/admin/queues/api/queues', 'application/json'));
   return said;
+}
+
+/** How long a live stream may say nothing before it has said all. Milliseconds. */
+const quietMs = 400;
+
+/** The whole answer; of a stream that does not end what it has to say of the past. */
+async function readUntilQuiet(response: Response): Promise<string> {
+  const reader = response.body?.getReader();
+  const live = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+  const parts: Uint8Array[] = [];
+  for (;;) {
+    const timer = setTimeout(() => void reader?.cancel(), live ? quietMs : 20_000);
+    const read = await reader?.read();
+    clearTimeout(timer);
+    if (!read?.value) return Buffer.concat(parts).toString('utf8');
+    parts.push(read.value);
+  }
 }
 
 function fill(path: string, { ids, parameters }: KnownIds): string[] {

@@ -142,11 +142,13 @@ export interface Deployer {
   healthCheck(deploymentId: string): Promise<HealthCheckResult>;
 }
 
-/** `hosts` are written `host` or `host:port` as in the environment's config. */
+/**
+ * `hosts` are written `host` or `host:port` as in the environment's config. Every method answers one
+ * result per host: one that cannot be asked does not spoil the others.
+ */
 export interface PhysicalDeployer extends Deployer {
-  uploadArtifact(hosts: readonly string[], artifact: Artifact): Promise<void>;
-  /** One result per host. */
+  uploadArtifact(hosts: readonly string[], artifact: Artifact): Promise<CommandResult[]>;
   executeCommand(hosts: readonly string[], command: string): Promise<CommandResult[]>;
-  restartService(hosts: readonly string[], serviceName: string): Promise<void>;
+  restartService(hosts: readonly string[], serviceName: string): Promise<CommandResult[]>;
   checkServiceStatus(hosts: readonly string[], serviceName: string): Promise<ServiceStatus[]>;
 }

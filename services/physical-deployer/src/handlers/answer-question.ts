@@ -16,7 +16,7 @@ export function answerQuestionHandler(deps: DeployerDeps): OnceHandler<'answer-q
       const narrowed = narrowSignal(stopping);
       const late = new CouldNotTellError('The hosts did not answer in time');
       narrowed.abortAfter(begun.question.timeout * 1000 + 4000, late);
-      const given = await answer(deps, begun.environmentId, begun.question, narrowed.signal);
+      const given = await answer(deps, begun, narrowed.signal);
       narrowed.release();
       await deps.database.transaction((tx) => answerQuestion(tx, deps.sealer, begun.id, given));
     },

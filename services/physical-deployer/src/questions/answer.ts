@@ -1,121 +1,82 @@
 import type {
   CommandResult,
+  PhysicalDeployer,
   PhysicalQuestion,
   QuestionAnswer,
   ServiceStatus,
 } from '@floy/contracts';
+import { createEnvironmentRepository } from '@floy/database/repositories/environments';
+import type { BegunQuestion } from '@floy/database/repositories/questions';
 import { ConflictError, FloyError, InvalidRequestError, messageOf } from '@floy/domain';
+import { createRedactor, type Redactor } from '@floy/secrets/redaction';
+import { createPhysicalDeployer } from '../deployer.js';
 import type { DeployerDeps } from '../release/deployer-deps.js';
-import { runOnHost } from '../rollout/run-on-host.js';
-import { askedHosts, type AskedHost } from './asked-hosts.js';
-import { restartCommandOn, serviceStatus } from './service-commands.js';
-import { uploadArtifact } from './upload-artifact.js';
-import { withTargets } from './with-targets.js';
+import { boundedText } from './bounded-text.js';
+import { redactorOf } from './secrets-of.js';
 
-/** The most of one host's output that an answer holds. Characters. */
-const longestOutput = 64 * 1024;
-
-/** Answers a live question. Never throws: a refusal or an unreachable host is an answer too. */
+/**
+ * Answers a live question. Never throws: a refusal or an unreachable host is an answer too. Secrets
+ * are masked in all that hosts said.
+ */
 export async function answer(
   deps: DeployerDeps,
-  environmentId: string,
-  question: PhysicalQuestion,
+  { id, environmentId, question }: BegunQuestion,
   signal: AbortSignal,
 ): Promise<QuestionAnswer> {
+  let redactor = createRedactor();
   try {
-    const asked = await askedHosts(deps, environmentId, question, signal);
-    return { ok: true, value: await ask(deps, environmentId, question, asked, signal) };
+    const repository = createEnvironmentRepository(deps.database.knex, deps.sealer);
+    const environment = await repository.getById(environmentId);
+    redactor = await redactorOf(deps, environment);
+    const timeoutSeconds = question.timeout;
+    const of =
+      question.kind === 'upload-artifact' && question.applicationId !== null
+        ? { applicationId: question.applicationId }
+        : {};
+    const action = { id, environment, timeoutSeconds, signal, ...of };
+    const value = await ask(createPhysicalDeployer(deps, action), question);
+    return { ok: true, value: value.map((each) => masked(each, redactor, value.length)) };
   } catch (error) {
-    if (!(error instanceof FloyError))
-      deps.logger.error({ err: error, kind: question.kind }, 'A question failed');
-    const refused =
-      error instanceof InvalidRequestError
-        ? 'invalid'
-        : error instanceof ConflictError
-          ? 'conflict'
-          : 'unavailable';
-    const details = error instanceof FloyError ? error.details : {};
-    return { ok: false, refused, message: messageOf(error), details };
+    const message = redactor.redact(messageOf(error));
+    if (!(error instanceof FloyError)) {
+      deps.logger.error({ reason: message, kind: question.kind }, 'A question failed');
+    }
+    if (error instanceof InvalidRequestError) {
+      return { ok: false, refused: 'invalid', message, details: error.details };
+    }
+    const refused = error instanceof ConflictError ? 'conflict' : 'unavailable';
+    return { ok: false, refused, message, details: {} };
   }
 }
 
-async function ask(
-  deps: DeployerDeps,
-  environmentId: string,
+function ask(
+  deployer: PhysicalDeployer,
   question: PhysicalQuestion,
-  asked: AskedHost[],
-  signal: AbortSignal,
 ): Promise<readonly (CommandResult | ServiceStatus)[]> {
-  const { timeout } = question;
+  const { hosts } = question;
   switch (question.kind) {
-    case 'service-status': {
-      const of = { environmentId, applicationId: question.applicationId };
-      return each(asked, (host) => serviceStatus(deps, host, of, timeout), unreachableService);
-    }
-    case 'restart-service': {
-      const of = { environmentId, applicationId: question.applicationId };
-      return withTargets(deps, of, asked, () =>
-        each(
-          asked,
-          async (host) => run(deps, host, await restartCommandOn(deps, host, of), timeout),
-          failedCommand,
-        ),
-      );
-    }
-    case 'run-command': {
-      const { command } = question;
-      const of = { environmentId, applicationId: null };
-      return withTargets(deps, of, asked, () =>
-        each(asked, (host) => run(deps, host, command, timeout), failedCommand),
-      );
-    }
+    case 'service-status':
+      return deployer.checkServiceStatus(hosts, question.service);
+    case 'restart-service':
+      return deployer.restartService(hosts, question.service);
+    case 'run-command':
+      return deployer.executeCommand(hosts, question.command);
     case 'upload-artifact': {
-      const of = { environmentId, applicationId: question.applicationId };
-      return withTargets(deps, of, asked, (targets) =>
-        each(
-          asked,
-          (host) => uploadArtifact(deps, host, targets, question.sha256, signal),
-          failedCommand,
-        ),
-      );
+      const { sha256 } = question;
+      return deployer.uploadArtifact(hosts, { name: '', version: '', path: sha256, size: 0 });
     }
   }
 }
 
-async function run(
-  deps: DeployerDeps,
-  asked: AskedHost,
-  command: string,
-  timeoutSeconds: number,
-): Promise<CommandResult> {
-  const { exitCode, stdout, stderr } = await runOnHost(deps.hosts, asked.reach, command, {
-    timeoutSeconds,
-  });
-  const said = stderr.slice(-longestOutput);
-  const error = exitCode === 0 ? said : said || `exited with ${exitCode}`;
-  return { host: asked.name, success: exitCode === 0, output: stdout.slice(-longestOutput), error };
-}
-
-/** One answer per host, all at once; a host that cannot be asked does not spoil the others. */
-function each<T>(
-  asked: AskedHost[],
-  act: (host: AskedHost) => Promise<T>,
-  failed: (host: AskedHost, reason: string) => T,
-): Promise<T[]> {
-  return Promise.all(
-    asked.map((host) =>
-      act(host).catch((error: unknown) => {
-        if (error instanceof InvalidRequestError || error instanceof ConflictError) throw error;
-        return failed(host, messageOf(error));
-      }),
-    ),
-  );
-}
-
-function failedCommand(asked: AskedHost, error: string): CommandResult {
-  return { host: asked.name, success: false, output: '', error };
-}
-
-function unreachableService(asked: AskedHost, reason: string): ServiceStatus {
-  return { host: asked.name, running: false, status: `unknown: ${reason}`, pid: 0, uptime: '' };
+/** Without secrets, and so much of each text that all answers together can be kept. */
+function masked<T extends CommandResult | ServiceStatus>(
+  answered: T,
+  redactor: Redactor,
+  hosts: number,
+): T {
+  const texts = Object.entries(answered).map(([name, value]: [string, unknown]) => [
+    name,
+    typeof value === 'string' && name !== 'host' ? boundedText(value, redactor, hosts) : value,
+  ]);
+  return Object.fromEntries(texts) as T;
 }

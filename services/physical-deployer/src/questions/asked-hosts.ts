@@ -1,16 +1,11 @@
 import {
-  deployPathOf,
   hostConnection,
-  instanceIdOf,
   resolvePhysicalConnection,
-  resolvePhysicalSettings,
-  serviceNameOf,
+  type Environment,
   type PhysicalConnection,
   type PhysicalQuestion,
   type ResolvedHost,
 } from '@floy/contracts';
-import { createApplicationRepository } from '@floy/database/repositories/applications';
-import { createEnvironmentRepository } from '@floy/database/repositories/environments';
 import { InvalidRequestError } from '@floy/domain';
 import type { DeployerDeps } from '../release/deployer-deps.js';
 import { verifyHostKey } from '../release/verify-host-key.js';
@@ -20,67 +15,44 @@ import type { HostReach } from '../rollout/host-work.js';
 export interface AskedHost {
   /** As the answer names it: `host` or, where the port is not 22, `host:port`. */
   readonly name: string;
-  readonly reach: HostReach;
+  readonly reach: HostReach & { readonly signal: AbortSignal };
   readonly host: ResolvedHost;
+  readonly login: PhysicalConnection;
 }
 
 /**
  * The hosts that a question names, all of the environment's where it names none. Throws
  * InvalidRequestError for one that the environment does not have.
  */
-export async function askedHosts(
+export function askedHosts(
   deps: DeployerDeps,
-  environmentId: string,
-  question: PhysicalQuestion,
+  environment: Environment,
+  question: Pick<PhysicalQuestion, 'hosts'>,
   signal: AbortSignal,
-): Promise<AskedHost[]> {
-  const environment = await createEnvironmentRepository(deps.database.knex, deps.sealer).getById(
-    environmentId,
-  );
+): AskedHost[] {
   const login = resolvePhysicalConnection(environment.config);
   const named =
     question.hosts.length === 0
       ? login.hosts
-      : question.hosts.map((name) => hostNamed(login, name));
-  return named.map((host) => {
+      : question.hosts.flatMap((name) => hostsNamed(login, name));
+  return [...new Set(named)].map((host) => {
     const connection = hostConnection(login, host);
-    const place = { environmentId, host: host.host, port: host.port };
+    const place = { environmentId: environment.id, host: host.host, port: host.port };
     const verify = verifyHostKey(deps.database, place, login);
     return {
       name: host.port === 22 ? host.host : `${host.host}:${host.port}`,
       host,
+      login,
       reach: { connection, retryCount: 0, verifyHostKey: verify, signal },
     };
   });
 }
 
-function hostNamed(login: PhysicalConnection, name: string): ResolvedHost {
-  const found = login.hosts.find(({ host, port }) => name === `${host}:${port}` || name === host);
-  if (found) return found;
+/** A name without a port means every host of that name. */
+function hostsNamed(login: PhysicalConnection, name: string): ResolvedHost[] {
+  const found = login.hosts.filter(({ host, port }) => name === `${host}:${port}` || name === host);
+  if (found.length > 0) return found;
   throw new InvalidRequestError(`${name} is not a host of the environment`, {
     hosts: `${name} is not one of them`,
   });
-}
-
-/** What an application's service is on a host: its commands filled in, where it lives. */
-export async function serviceOn(
-  deps: DeployerDeps,
-  environmentId: string,
-  applicationId: string,
-  host: ResolvedHost,
-) {
-  const { knex } = deps.database;
-  const environment = await createEnvironmentRepository(knex, deps.sealer).getById(environmentId);
-  const application = await createApplicationRepository(knex, deps.sealer).getById(applicationId);
-  const settings = resolvePhysicalSettings(environment.config, application.config);
-  const names = { environment: environment.name, application: application.name, host: host.host };
-  const service = serviceNameOf(settings, names);
-  const port = host.servicePort ?? settings.servicePort;
-  const values = {
-    ...names,
-    service,
-    instance_id: instanceIdOf(service, host),
-    ...(port === undefined ? {} : { port: String(port) }),
-  };
-  return { settings, values, service, deployPath: deployPathOf(settings, values) };
 }

@@ -1,33 +1,37 @@
-import { fillCommand, type ServiceStatus } from '@floy/contracts';
+import type { CommandResult, ServiceStatus } from '@floy/contracts';
+import { ConflictError, LeaseLostError, VerdictError } from '@floy/domain';
+import type { Redactor } from '@floy/secrets/redaction';
+import { commandStep } from '../commands/commands.js';
+import { enterRelease } from '../commands/environment.js';
 import type { DeployerDeps } from '../release/deployer-deps.js';
 import { runOnHost } from '../rollout/run-on-host.js';
+import { runStep } from '../rollout/run-step.js';
 import { quote } from '../ssh/quote.js';
-import { serviceOn, type AskedHost } from './asked-hosts.js';
+import type { AskedHost } from './asked-hosts.js';
+import { runningRelease, type ServiceAsked } from './running-release.js';
+import type { HeldTarget } from './with-targets.js';
 
 /** Asks one host how a service is, by its status command and, where there is one, systemd. */
 export async function serviceStatus(
   deps: DeployerDeps,
   asked: AskedHost,
-  of: { environmentId: string; applicationId: string },
+  of: ServiceAsked,
   timeoutSeconds: number,
 ): Promise<ServiceStatus> {
-  const { settings, values, service, deployPath } = await serviceOn(
-    deps,
-    of.environmentId,
-    of.applicationId,
-    asked.host,
-  );
-  const status = fillCommand(settings.statusCommand, values, 'status_command');
-  const script = `cd ${quote(`${deployPath}/current`)} 2>/dev/null
-(${status}
+  const { settings, place } = await runningRelease(deps, asked, of);
+  const script = `folder=${quote(`${place.deployPath}/current`)}
+${enterRelease(place)}
+(eval ${quote(settings.statusCommand)}
 )
 code=$?
-show() { systemctl show -p "$1" --value -- ${quote(service)} 2>/dev/null; }
+show() { systemctl show -p "$1" --value -- ${quote(settings.serviceName)} 2>/dev/null; }
 printf '\\nfloy-code %s\\nfloy-pid %s\\nfloy-since %s\\n' "$code" "$(show MainPID)" "$(show ActiveEnterTimestamp)"`;
   const { stdout, stderr } = await runOnHost(deps.hosts, asked.reach, script, { timeoutSeconds });
-  const fact = (name: string) => new RegExp(`^floy-${name} (.*)$`, 'm').exec(stdout)?.[1] ?? '';
+  const end = stdout.lastIndexOf('\nfloy-code');
+  const facts = end < 0 ? '' : stdout.slice(end);
+  const fact = (name: string) => new RegExp(`^floy-${name} (.*)$`, 'm').exec(facts)?.[1] ?? '';
   const running = fact('code') === '0';
-  const said = stdout.slice(0, stdout.lastIndexOf('\nfloy-code')).trim() || stderr.trim();
+  const said = (end < 0 ? stdout : stdout.slice(0, end)).trim() || stderr.trim();
   return {
     host: asked.name,
     running,
@@ -37,20 +41,49 @@ printf '\\nfloy-code %s\\nfloy-pid %s\\nfloy-since %s\\n' "$code" "$(show MainPI
   };
 }
 
-/** The restart command of an application's service on one host. */
-export async function restartCommandOn(
+/** The right to restart: whose it is, and the targets that are held. */
+export interface Restart {
+  readonly id: string;
+  readonly targets: readonly HeldTarget[];
+  readonly redactor: Redactor;
+  readonly signal: AbortSignal;
+  readonly timeoutSeconds: number;
+}
+
+/**
+ * Restarts a service on one host by a step, as a release does: the host refuses it where a later
+ * worker has the target, and a restart that takes too long is ended.
+ */
+export async function restartService(
   deps: DeployerDeps,
   asked: AskedHost,
-  of: { environmentId: string; applicationId: string },
-): Promise<string> {
-  const { settings, values, deployPath } = await serviceOn(
-    deps,
-    of.environmentId,
-    of.applicationId,
-    asked.host,
-  );
-  const restart = fillCommand(settings.restartCommand, values, 'restart_command');
-  return `cd ${quote(`${deployPath}/current`)} || exit 1
-if [ -f .floy-env ]; then . ./.floy-env; fi
-${restart}`;
+  of: ServiceAsked,
+  { id, targets, redactor, signal, timeoutSeconds }: Restart,
+): Promise<CommandResult> {
+  const { settings, place, target } = await runningRelease(deps, asked, of);
+  const held = targets.find((each) => each.target.id === target.id);
+  if (!held) throw new ConflictError(`${asked.name} has another place of this service by now`);
+  const work = {
+    ...asked.reach,
+    id,
+    installation: deps.installation,
+    epoch: BigInt(held.epoch),
+    signal,
+    redactor,
+    beforeStep: async () => signal.throwIfAborted(),
+    log: () => undefined,
+  };
+  const script = commandStep(place, 'current', settings.restartCommand);
+  const step = { name: 'restart', script, timeoutSeconds };
+  try {
+    const output = await runStep(deps.hosts.pool, work, place.deployPath, step);
+    return { host: asked.name, success: true, output, error: '' };
+  } catch (error) {
+    if (error instanceof LeaseLostError) {
+      throw new ConflictError(`A release is at work on ${asked.name}: ask again after it`);
+    }
+    if (!(error instanceof VerdictError)) throw error;
+    const { output } = error.details as { output?: string };
+    return { host: asked.name, success: false, output: output ?? '', error: error.message };
+  }
 }

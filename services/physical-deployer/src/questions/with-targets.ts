@@ -11,14 +11,16 @@ export interface HeldTarget {
 }
 
 /**
- * Holds the leases of the targets on the asked hosts while something is changed there. Throws
- * ConflictError where a release has one of them: a restart in its middle would spoil its verdict.
+ * Holds the leases of the targets on the asked hosts while something is changed there; `signal`
+ * aborts when one of them is lost. Throws ConflictError where a release has one: a restart in its
+ * middle would spoil its verdict.
  */
 export async function withTargets<T>(
   deps: DeployerDeps,
   of: { environmentId: string; applicationId: string | null },
   asked: AskedHost[],
-  act: (targets: HeldTarget[]) => Promise<T>,
+  signal: AbortSignal,
+  act: (targets: HeldTarget[], signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { database, keeper } = deps;
   const targets = await targetsOn(deps, of, asked);
@@ -37,7 +39,11 @@ export async function withTargets<T>(
   });
   const held = leases.map(({ lease }) => keeper.hold(lease, since));
   try {
-    return await act(leases.map(({ target, lease }) => ({ target, epoch: lease.epoch })));
+    const within = AbortSignal.any([signal, ...held.map((each) => each.signal)]);
+    return await act(
+      leases.map(({ target, lease }) => ({ target, epoch: lease.epoch })),
+      within,
+    );
   } finally {
     for (const each of held) each.letGo();
     await database.transaction(async (tx) => {

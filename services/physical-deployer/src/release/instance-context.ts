@@ -73,7 +73,8 @@ export async function loadInstance(
   };
 }
 
-function hostSettings(
+/** The settings of a release's own snapshot, filled for the host of a target. */
+export function hostSettings(
   snapshot: Snapshot,
   content: ReleaseRow,
   target: TargetRow,
