@@ -42,7 +42,8 @@ export function connectionSettings(url: string, applicationName: string): pg.Cli
   return {
     connectionString: url,
     application_name: applicationName,
-    connectionTimeoutMillis: 900,
+    // Longer than a loaded machine takes; who must answer sooner asks beside it.
+    connectionTimeoutMillis: 3000,
     // Behind the server's own limit: for a connection whose network is gone.
     query_timeout: 12_000,
     keepAlive: true,

@@ -96,3 +96,43 @@ describeHere('transitions', () => {
           const started = await Promise.all([...left].map(tryToStart));
           const running = [...left].filter((_, index) => started[index]);
           // At least the first of those that are left can always start.
+          expect(running[0]).toBe([...left][0]);
+          const taken = running.flatMap((id) => applications[ids.indexOf(id)] ?? []);
+          expect(new Set(taken).size).toBe(taken.length);
+          // Nobody overtakes an earlier one that shares an application.
+          for (const id of running) {
+            const before = ids
+              .slice(0, ids.indexOf(id))
+              .filter((other) => left.has(other) && !running.includes(other));
+            const shared = before.flatMap((other) => applications[ids.indexOf(other)] ?? []);
+            const own = applications[ids.indexOf(id)] ?? [];
+            expect(shared.filter((name) => own.includes(name))).toEqual([]);
+          }
+          for (const id of running) {
+            await cancel(id);
+            left.delete(id);
+          }
+        }
+        expect(await own.query('SELECT 1 FROM slots')).toEqual([]);
+      }),
+      { numRuns: 15 },
+    );
+  }, 60_000);
+
+  it('know every state of the table', async () => {
+    const tables = {
+      deployment: 'deployments',
+      task: 'tasks',
+      release: 'releases',
+      instance: 'release_instances',
+      workflow: 'workflows',
+    };
+    for (const machine of Object.keys(transitions) as Machine[]) {
+      const triggers = await own.query(
+        "SELECT 1 FROM pg_trigger WHERE tgrelid = $1::regclass AND tgname = 'check_transition'",
+        [tables[machine]],
+      );
+      expect(triggers).toHaveLength(1);
+    }
+  });
+});
