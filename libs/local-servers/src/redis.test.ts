@@ -2,6 +2,7 @@ import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { needs } from '@floy/testing/needs';
 import { findRedis } from './find-redis.js';
 import { waitForExit } from './process-table.js';
 import { redisCommands } from './redis-wire.js';
@@ -9,13 +10,20 @@ import { startRedis, type RunningRedis } from './redis.js';
 
 const binary = await findRedis(process.env['PATH'] ?? '');
 
+/** Only a program of this machine will do here. */
+const describeRedis = await needs(
+  'redis as a local program',
+  binary?.path,
+  'install redis-server (6.2 or later)',
+);
+
 describe('finding a Redis', () => {
   it('answers undefined for programs that are none', async () => {
     expect((await findRedis('/nonexistent'))?.path).toBe(binary?.path);
   });
 });
 
-(binary ? describe : describe.skip)('a local Redis', () => {
+describeRedis('a local Redis', () => {
   let folder: string;
   let server: RunningRedis;
   const start = (): Promise<RunningRedis> => {

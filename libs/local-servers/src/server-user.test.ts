@@ -2,9 +2,12 @@ import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { needsRoot } from '@floy/testing/needs';
+import { defaultHome } from './default-home.js';
 import { postgresBinaries } from './postgres-binaries.js';
 import { firstClosedFolder, openFolder, serverUser } from './server-user.js';
 
+const describeRoot = await needsRoot();
 const stranger = { name: 'stranger', uid: 64_123, gid: 64_123 };
 let folder: string;
 beforeEach(async () => {
@@ -67,5 +70,15 @@ describe('the programs of Postgres', () => {
     expect(await readFile(join(postgres, '../../lib/libx.so.5'), 'utf8')).toBe('library');
     await rm(native, { recursive: true });
     expect((await postgresBinaries(target, stranger, native)).postgres).toBe(postgres);
+  });
+});
+
+describeRoot('the default data folder of root', () => {
+  it('is in the clone where Postgres can reach it, else below /var/lib/floy', async () => {
+    const clone = join(folder, 'clone');
+    await mkdir(clone);
+    expect(await defaultHome(clone)).toBe(join(clone, '.floy'));
+    await chmod(folder, 0o700);
+    expect(await defaultHome(clone)).toMatch(/^\/var\/lib\/floy\/clone-[0-9a-f]{8}$/);
   });
 });
