@@ -1,6 +1,6 @@
 import knex, { type Knex } from 'knex';
+import pg from 'pg';
 import { transitions, type Machine } from '@floy/domain';
-import { connectionSettings } from './database.js';
 import { newId } from './ids.js';
 import * as core from './migrations/0001-core.js';
 import * as access from './migrations/0002-access.js';
@@ -12,14 +12,14 @@ const migrations: Record<string, { up(knex: Knex): Promise<void> }> = {
 
 /** Brings a database to this version's schema. Safe to run from several processes at once. */
 export async function migrate(url: string): Promise<void> {
-  const connection = { ...connectionSettings(url, 'floy-migrate'), options: '' };
+  const connection = migrationSettings(url);
   const pool = knex({
     client: 'pg',
     connection: connection as Knex.PgConnectionConfig,
     pool: { min: 0, max: 2 },
   });
   try {
-    await withMigrationLock(pool, async () => {
+    await withMigrationLock(url, async () => {
       await pool.migrate.latest({
         migrationSource: {
           getMigrations: async () => Object.keys(migrations),
@@ -45,16 +45,26 @@ export async function migrate(url: string): Promise<void> {
 
 /**
  * knex's own lock is a row that a killed migration leaves behind, and then nothing starts any more.
- * An advisory lock ends with its connection.
+ * An advisory lock ends with its connection; under it the row can be put right.
  */
-async function withMigrationLock(pool: Knex, work: () => Promise<void>): Promise<void> {
-  await pool.transaction(async (trx) => {
-    await trx.raw("SELECT pg_advisory_xact_lock(hashtext('floy migrations'))");
-    await trx.raw(
-      "DO $$ BEGIN IF to_regclass('floy_migrations_lock') IS NOT NULL THEN UPDATE floy_migrations_lock SET is_locked = 0; END IF; END $$",
-    );
+async function withMigrationLock(url: string, work: () => Promise<void>): Promise<void> {
+  const client = new pg.Client(migrationSettings(url));
+  await client.connect();
+  try {
+    await client.query("SELECT pg_advisory_lock(hashtext('floy migrations'))");
+    const { rows } = await client.query("SELECT to_regclass('floy_migrations_lock') AS lock");
+    if ((rows as { lock: string | null }[])[0]?.lock) {
+      await client.query('UPDATE floy_migrations_lock SET is_locked = 0');
+    }
     await work();
-  });
+  } finally {
+    await client.end();
+  }
+}
+
+/** Without the limits of other sessions: a migration may take its time. */
+function migrationSettings(url: string): pg.ClientConfig {
+  return { connectionString: url, application_name: 'floy-migrate', connectionTimeoutMillis: 5000 };
 }
 
 const tables: Record<Machine, string> = {
