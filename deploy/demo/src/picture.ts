@@ -14,7 +14,7 @@ const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', 
 
 /** Paints with the colours of a terminal, or not at all. */
 export function paintWith(colour: boolean): Paint {
-  return (mood, text) => (colour ? `\x1b[${COLOURS[mood]}m${text}\x1b[0m` : text);
+  return (mood, text) => (colour && text !== '' ? `\x1b[${COLOURS[mood]}m${text}\x1b[0m` : text);
 }
 
 /** How wide names are shown, so that what is said of them stands below each other. */
