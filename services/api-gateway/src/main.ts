@@ -1,23 +1,10 @@
-import { runService } from '@floy/service-kit/run-service';
-import { openRuntime } from '@floy/service-kit/runtime';
+import { runAlone } from '@floy/service-kit/run-alone';
 import { compose } from './compose.js';
 import { env, settings } from './config.js';
 
-const name = 'api-gateway';
-
-await runService({
-  name,
+await runAlone({
+  name: 'api-gateway',
   settings,
   env,
-  async start(process) {
-    const runtime = await openRuntime(name, process.config, process);
-    const service = await compose(runtime.deps, process.config, runtime.ready);
-    return {
-      ready: runtime.ready,
-      async stop() {
-        await service.stop();
-        await runtime.close();
-      },
-    };
-  },
+  compose: ({ deps, ready }, config) => compose(deps, config, ready),
 });

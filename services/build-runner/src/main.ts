@@ -1,27 +1,11 @@
-import { runService } from '@floy/service-kit/run-service';
-import { openRuntime } from '@floy/service-kit/runtime';
+import { runAlone } from '@floy/service-kit/run-alone';
 import { compose } from './compose.js';
 import { env, settings } from './config.js';
 
-const name = 'build-runner';
-
-await runService({
-  name,
+await runAlone({
+  name: 'build-runner',
   settings,
   env,
-  async start(process) {
-    const { config } = process;
-    const runtime = await openRuntime(name, config, process);
-    const service = await compose(runtime.deps, {
-      artifacts: config.FLOY_ARTIFACTS,
-      buildUser: config.FLOY_BUILD_USER,
-    });
-    return {
-      ready: runtime.ready,
-      async stop() {
-        await service.stop();
-        await runtime.close();
-      },
-    };
-  },
+  compose: ({ deps }, config) =>
+    compose(deps, { artifacts: config.FLOY_ARTIFACTS, buildUser: config.FLOY_BUILD_USER }),
 });
