@@ -33,7 +33,7 @@ const tell = [
 ].join('\n');
 
 describeHere('secrets', () => {
-  let gitFolder: string;
+  const ends: (() => unknown)[] = [];
   let gitServer: SshdFleet;
   let stage: Stage;
   let watch: ProcessWatch;
@@ -47,8 +47,10 @@ describeHere('secrets', () => {
   const deployments: string[] = [];
 
   beforeAll(async () => {
-    gitFolder = await mkdtemp(join(tmpdir(), 'floy-git-'));
+    const gitFolder = await mkdtemp(join(tmpdir(), 'floy-git-'));
+    ends.push(() => rm(gitFolder, { recursive: true, force: true }));
     gitServer = await startSshdFleet({ folder: gitFolder, hosts: 1 });
+    ends.push(gitServer.stop);
     const [server] = gitServer.hosts;
     stage = await setStage({
       queue: 'redis',
@@ -70,6 +72,7 @@ describeHere('secrets', () => {
         secrets: { DB_PASSWORD: password },
       },
     });
+    ends.push(stage.stop);
     const { fleet, hosts } = stage;
     sentinels.push(
       keySentinel('ssh_key', hosts.privateKey),
@@ -79,15 +82,13 @@ describeHere('secrets', () => {
     );
     redis = await listenToRedis(fleet);
     watch = watchProcesses(sentinels);
+    ends.push(watch.stop);
   }, 60_000);
   afterAll(async () => {
-    watch.stop();
-    await stage.stop();
-    await gitServer.stop();
-    await rm(gitFolder, { recursive: true, force: true });
+    for (const end of ends.reverse()) await end();
   }, 30_000);
 
-  async function ends(tag: string, status: string, message: RegExp): Promise<void> {
+  async function goes(tag: string, status: string, message: RegExp): Promise<void> {
     const { id } = await stage.deploy(tag);
     deployments.push(id);
     const end = await stage.settled(id);
@@ -95,10 +96,10 @@ describeHere('secrets', () => {
   }
 
   it('are used, and said by every command that has them', async () => {
-    await ends('v1.0.0', 'success', /^$/);
-    await ends('v1.1.0-broken', 'rolled_back', /broken: \*\*\*/);
-    await ends('v1.2.0-unbuildable', 'failed', /build_command/);
-    await ends('v1.3.0-untested', 'failed', /test_command/);
+    await goes('v1.0.0', 'success', /^$/);
+    await goes('v1.1.0-broken', 'rolled_back', /broken: \*\*\*/);
+    await goes('v1.2.0-unbuildable', 'failed', /build_command/);
+    await goes('v1.3.0-untested', 'failed', /test_command/);
     const { client } = stage.fleet;
     const { tasks } = await client.listTasks({ deployment_id: deployments[0] });
     expect(tasks.map(({ type }) => type).sort()).toEqual(['build', 'deploy', 'test']);
@@ -183,9 +184,9 @@ describeHere('secrets', () => {
   }, 60_000);
 
   it('are in no arguments, and in the environment only of what needs them', () => {
-    const { processes } = stage.fleet;
-    const services = processes.map(({ pid }) => pid);
-    const gateways = processes.filter(({ name }) => name === 'api-gateway').map(({ pid }) => pid);
+    // Until it is the program that it shall be, a child is a copy of its service.
+    const isService = (name: string, { command }: Sighting) =>
+      new RegExp(`/services/${name}/dist/main\\.js$`).test(command);
     const isCommand = ({ variables }: Sighting) =>
       variables.has('FLOY_APPLICATION') || variables.has('FLOY_RELEASE_PATH');
     const allowed: Record<string, (sighting: Sighting) => boolean> = {
@@ -193,8 +194,8 @@ describeHere('secrets', () => {
       'secrets of the environment': isCommand,
       git_token: ({ variables, command }) =>
         variables.has('GIT_CONFIG_GLOBAL') && command.includes('git') && !isBuild(variables),
-      'the admin token': ({ pid }) => gateways.includes(pid),
-      'the encryption key': ({ pid }) => services.includes(pid),
+      'the admin token': (sighting) => isService('api-gateway', sighting),
+      'the encryption key': (sighting) => isService('[a-z-]+', sighting),
     };
     const wrong = watch.sightings.filter(
       (sighting) =>

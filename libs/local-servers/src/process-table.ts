@@ -3,7 +3,10 @@ import { readFile, readlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { poll } from './poll.js';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
+/** Nothing of Floy's own environment, which may hold secrets. */
+const run = (program: string, words: string[]) =>
+  execute(program, words, { env: { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } });
 
 /** Whether this process exists and has not ended (a zombie has). */
 export async function isAlive(pid: number): Promise<boolean> {

@@ -3,7 +3,10 @@ import { chmod, chown, mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
+/** Nothing of Floy's own environment, which may hold secrets. */
+const run = (program: string, words: string[]) =>
+  execute(program, words, { env: { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } });
 
 /** A user of this machine to run a server as. */
 export interface ServerUser {

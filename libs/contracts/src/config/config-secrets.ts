@@ -49,7 +49,11 @@ export function secretTexts(config: Config): string[] {
     if (typeof value === 'object' && value !== null) Object.values(value).forEach(collect);
     else if (value !== undefined && value !== null) texts.push(String(value));
   };
-  collect(Object.values(splitSecrets(config).secret));
+  const { secret } = splitSecrets(config);
+  collect(Object.values(secret));
+  // `user:password`: the password alone is as secret.
+  const { registry_auth: login } = secret;
+  if (typeof login === 'string') texts.push(login.slice(login.indexOf(':') + 1));
   return texts;
 }
 

@@ -1,3 +1,4 @@
+import { secretTexts } from '@floy/contracts';
 import { CouldNotTellError, VerdictError } from '@floy/domain';
 import { createRedactor } from '@floy/secrets/redaction';
 import { constants } from 'node:fs';
@@ -70,7 +71,7 @@ export async function buildImage(
   const authFolder = await makeProcessFolder('image');
   const build = { folder, file, buildArgs: options.buildArgs, reference, authFolder };
   const redactor = createRedactor();
-  redactor.add(registryAuth === undefined ? [] : [registryAuth]);
+  redactor.add(secretTexts({ registry_auth: registryAuth }));
 
   const run = async (step: string, line: string[]): Promise<string> => {
     let output = '';
@@ -88,7 +89,8 @@ export async function buildImage(
     if (exit.exitCode === 0) return output;
     throw (
       failureOf(builder.kind, registry, redactor.redact(output)) ??
-      exitVerdict(`${builder.kind} ${step}`, exit)
+      exitVerdict(`${builder.kind} ${step}`, exit) ??
+      new VerdictError(`${builder.kind} ${step} failed`)
     );
   };
 

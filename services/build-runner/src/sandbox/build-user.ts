@@ -1,6 +1,7 @@
 import { VerdictError } from '@floy/domain';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { DEFAULT_PATH } from './contained-process.js';
 
 const run = promisify(execFile);
 
@@ -18,9 +19,11 @@ export interface BuildUser {
 export async function findBuildUser(name: string): Promise<BuildUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
   const numberOf = async (option: string): Promise<number> => {
-    const { stdout } = await run('id', [option, '--', name]).catch(() => {
-      throw new VerdictError(`FLOY_BUILD_USER names ${name}, a user this machine does not have`);
-    });
+    const { stdout } = await run('id', [option, '--', name], { env: { PATH: DEFAULT_PATH } }).catch(
+      () => {
+        throw new VerdictError(`FLOY_BUILD_USER names ${name}, a user this machine does not have`);
+      },
+    );
     return Number(stdout);
   };
   return { name, uid: await numberOf('-u'), gid: await numberOf('-g') };

@@ -2,8 +2,12 @@ import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { BuildUser } from './build-user.js';
+import { DEFAULT_PATH } from './contained-process.js';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
+/** What Floy itself is given, its key among it, is no business of other programs. */
+const run = (program: string, words: string[]) =>
+  execute(program, words, { env: { PATH: DEFAULT_PATH } });
 
 /** Gives a folder and all below it to the build user; symbolic links are changed, not followed. */
 export async function handOver(folder: string, user: BuildUser | undefined): Promise<void> {
