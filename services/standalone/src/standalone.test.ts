@@ -67,6 +67,19 @@ describePostgres('Floy on one machine', () => {
     );
   }, 60_000);
 
+  it('adopts its servers after its own death', async () => {
+    const home = newHome();
+    const first = start('main', { FLOY_HOME: home });
+    await first.waitReady(30_000);
+    first.kill('SIGKILL');
+    await first.exited();
+    const next = start('main', { FLOY_HOME: home });
+    await next.waitReady(30_000);
+    expect(said(next, 'Postgres runs')).toMatchObject({ adopted: true });
+    expect(await listVersions(home)).toBe(200);
+    expect(await next.stop()).toBe(0);
+  }, 90_000);
+
   it('starts its Postgres again when that dies', async () => {
     const home = newHome();
     const service = start('main', { FLOY_HOME: home });
