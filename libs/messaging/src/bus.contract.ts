@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it, type describe } from '@jest/globals';
 import { createDatabase, type Database } from '@floy/database/database';
 import { createListener, type Listener } from '@floy/database/listener';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
