@@ -1,6 +1,7 @@
 import knex, { type Knex } from 'knex';
 import pg from 'pg';
 import { createAfterCommit, type Publisher } from './after-commit.js';
+import { createPreparedClient, createStatements } from './prepared-client.js';
 import { runTransaction, type Transaction } from './transaction.js';
 
 export interface DatabaseOptions {
@@ -76,6 +77,8 @@ export function createDatabase(options: DatabaseOptions): Database {
     // What fails is thrown; nothing of it is printed beside the log.
     log: { warn: () => undefined, error: () => undefined, debug: () => undefined },
   });
+  const client = pool.client as { driver: object };
+  client.driver = { ...client.driver, Client: createPreparedClient(createStatements()) };
   const afterCommit = createAfterCommit(pool, options.publisher);
   return {
     knex: pool,

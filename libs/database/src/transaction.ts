@@ -2,6 +2,7 @@ import { subjectOf, type MessageKind, type MessagePayloads } from '@floy/contrac
 import type { Knex } from 'knex';
 import type { CommitEffects, Nudge, OutgoingMessage } from './after-commit.js';
 import { newId } from './ids.js';
+import { isStalePlan } from './prepared-client.js';
 
 export interface NewEvent {
   /** Whose history: a deployment's id, or an environment's for what belongs to no deployment. */
@@ -156,8 +157,11 @@ function createTransaction(trx: Knex.Transaction, effects: CommitEffects) {
   return { tx, finish };
 }
 
-/** Whether another run of the same transaction may succeed: deadlock or serialization failure. */
+/**
+ * Whether another run of the same transaction may succeed: deadlock, serialization failure, or a
+ * statement that was prepared before the schema grew.
+ */
 function isConflict(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
-  return code === '40P01' || code === '40001';
+  return code === '40P01' || code === '40001' || isStalePlan(error);
 }
