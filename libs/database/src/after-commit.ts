@@ -46,7 +46,11 @@ export function createAfterCommit(pool: Knex, publisher: Publisher | undefined) 
     nudges = new Map();
     for (let start = 0; start < batch.length; start += 50) {
       const payload = JSON.stringify(batch.slice(start, start + 50));
-      await pool.raw('SELECT pg_notify(?, ?)', [nudgeChannel, payload]);
+      // A commit with NOTIFY writes to the log; for a hint nobody has to wait until that is on disk.
+      await pool.raw("SELECT set_config('synchronous_commit', 'off', true), pg_notify(?, ?)", [
+        nudgeChannel,
+        payload,
+      ]);
     }
   }
 
