@@ -6,8 +6,8 @@ export interface BenchRun {
   readonly folder: string;
   /** How often each thing is measured, after the warm-up. */
   readonly runs: number;
-  /** NODE_OPTIONS of the measured Floy, to look into it: `--cpu-prof --cpu-prof-dir=…`. */
-  readonly nodeOptions: string | undefined;
+  /** Words for the Node of the measured Floy, to look into it: `--cpu-prof`, `--cpu-prof-dir=…`. */
+  readonly nodeOptions: readonly string[];
   /** Registers what has to be ended; the last one first, also when the run is broken off. */
   onEnd(close: () => Promise<unknown>): void;
   /** For people who watch; never part of the output. */

@@ -19,18 +19,27 @@ const LOOK_MS = 5;
 /** Starts Floy's build on a data folder and waits until it is ready. */
 export async function startFloy(
   home: string,
-  env: Readonly<Record<string, string>> = {},
+  options: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly nodeOptions?: readonly string[];
+  } = {},
 ): Promise<FloyProcess> {
   const began = performance.now();
   const child = startServiceProcess({
     name: 'standalone',
-    env: { FLOY_HOME: home, FLOY_PORT: '0', ...env },
+    env: { FLOY_HOME: home, FLOY_PORT: '0', ...options.env },
+    nodeOptions: options.nodeOptions,
   });
   try {
-    const address = await waitFor('Floy to be ready', () => readyAddress(home), {
+    const ready = waitFor('Floy to be ready', () => readyAddress(home), {
       timeoutMs: 60_000,
       everyMs: LOOK_MS,
     });
+    const ended = child.exited().then((how) => {
+      throw new Error(`Floy ended with ${how}: ${JSON.stringify(child.log.at(-1))}`);
+    });
+    const address = await Promise.race([ready, ended]);
+    ended.catch(() => undefined);
     const readySeconds = (performance.now() - began) / 1000;
     return {
       pid: child.pid,

@@ -12,10 +12,14 @@ const benches: Readonly<Record<string, Bench>> = {
   footprint: benchFootprint,
 };
 const names = Object.keys(benches);
-const usage = `npm run bench -- ${names.join('|')} [--json] [--runs N] [--node-options WORDS]`;
+const usage = `npm run bench -- ${names.join('|')} [--json] [--runs N] [--node OPTION]…`;
 
 /** Runs a bench and leaves nothing behind: no process, no file. */
-async function run(bench: Bench, runs: number, nodeOptions?: string): Promise<BenchReport> {
+async function run(
+  bench: Bench,
+  runs: number,
+  nodeOptions: readonly string[],
+): Promise<BenchReport> {
   const folder = await mkdtemp(join(tmpdir(), 'floy-bench-'));
   // The servers may run as another user, who has to get to their folders.
   await chmod(folder, 0o755);
@@ -49,7 +53,7 @@ const { values, positionals } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     runs: { type: 'string', default: '150' },
-    'node-options': { type: 'string' },
+    node: { type: 'string', multiple: true, default: [] },
   },
 });
 const bench = benches[positionals[0] ?? ''];
@@ -58,7 +62,7 @@ if (bench === undefined || positionals.length !== 1 || !(runs >= 1 && runs <= 10
   report(usage);
   process.exit(2);
 }
-const { figures, notes } = await run(bench, Math.round(runs), values['node-options']);
+const { figures, notes } = await run(bench, Math.round(runs), values.node);
 if (values.json) console.log(asJsonLines(figures));
 else console.log(['', asTable(figures), '', ...notes, ''].join('\n'));
 process.exit(0);

@@ -30,11 +30,13 @@ export const benchDispatch: Bench = async (run) => {
   const home = join(run.folder, 'home');
   await mkdir(home);
   const floy = await startFloy(home, {
-    FLOY_DATABASE_URL: servers.postgresUrl,
-    FLOY_REDIS_URL: servers.redisUrl,
-    FLOY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
-    FLOY_ADMIN_TOKEN: token,
-    ...(run.nodeOptions === undefined ? {} : { NODE_OPTIONS: run.nodeOptions }),
+    env: {
+      FLOY_DATABASE_URL: servers.postgresUrl,
+      FLOY_REDIS_URL: servers.redisUrl,
+      FLOY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+      FLOY_ADMIN_TOKEN: token,
+    },
+    nodeOptions: run.nodeOptions,
   });
   run.onEnd(() => floy.stop());
   const access = { url: floy.address, token };

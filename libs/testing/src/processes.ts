@@ -31,13 +31,17 @@ export interface StartService {
   readonly env: Readonly<Record<string, string>>;
   /** Another program than `services/<name>/dist/main.js`. */
   readonly main?: string;
+  /** Words for Node itself, such as `--cpu-prof`. */
+  readonly nodeOptions?: readonly string[];
 }
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** Starts one service with exactly this environment (and PATH), ops port chosen by itself. */
-export function startServiceProcess({ name, env, main }: StartService): ServiceProcess {
-  const child = spawn(process.execPath, [main ?? `${root}services/${name}/dist/main.js`], {
+export function startServiceProcess(start: StartService): ServiceProcess {
+  const { name, env, nodeOptions = [] } = start;
+  const main = start.main ?? `${root}services/${name}/dist/main.js`;
+  const child = spawn(process.execPath, [...nodeOptions, main], {
     cwd: root,
     env: { PATH: process.env['PATH'], FLOY_OPS_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
