@@ -1,5 +1,5 @@
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 
 /** A server that listens. */
 export interface ListeningServer {
@@ -22,6 +22,10 @@ export async function listen(
     { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 },
     handler,
   );
+  const connections = trackConnections(server);
+  const endIdle = (): void => {
+    for (const [socket, answers] of connections) if (answers === 0) socket.destroy();
+  };
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
@@ -36,11 +40,33 @@ export async function listen(
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       // A connection whose answer ends from now on is kept alive by Node, and has no more to say.
-      const idle = setInterval(() => server.closeIdleConnections(), 50);
+      const idle = setInterval(endIdle, 50);
+      endIdle();
       const impatient = setTimeout(() => server.closeAllConnections(), CLOSE_MS);
       await closed;
       clearInterval(idle);
       clearTimeout(impatient);
     },
   };
+}
+
+/**
+ * The open connections with how many answers each waits for. Node's own `closeIdleConnections`
+ * leaves alone those that never asked anything, which browsers and clients open ahead of need.
+ */
+function trackConnections(server: Server): ReadonlyMap<Socket, number> {
+  const connections = new Map<Socket, number>();
+  const count = (socket: Socket, change: 1 | -1): void => {
+    const answers = connections.get(socket);
+    if (answers !== undefined) connections.set(socket, answers + change);
+  };
+  server.on('connection', (socket) => {
+    connections.set(socket, 0);
+    socket.once('close', () => connections.delete(socket));
+  });
+  server.on('request', ({ socket }, response) => {
+    count(socket, 1);
+    response.once('close', () => count(socket, -1));
+  });
+  return connections;
 }
