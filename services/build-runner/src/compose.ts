@@ -4,12 +4,15 @@ import { reportHandlerError } from '@floy/service-kit/handler-errors';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
 import { join } from 'node:path';
 import { runTaskHandler } from './handlers/run-task.js';
+import { packageHosts } from './package/package-address.js';
 import { findBuildUser } from './sandbox/build-user.js';
 import { createSandbox } from './sandbox/sandbox.js';
 
 export interface RunnerConfig {
   artifacts: string;
   buildUser: string;
+  /** Hosts with private addresses that packages may come from, separated by commas. */
+  packageHosts?: string;
   /** How many builds and tests run at once. */
   concurrency?: number;
 }
@@ -20,10 +23,11 @@ export async function compose(deps: ServiceDeps, config: RunnerConfig): Promise<
   const user = await findBuildUser(config.buildUser);
   const sandbox = await createSandbox({ user, warn: (message) => deps.logger.warn({}, message) });
   const knownHostsFile = join(config.artifacts, 'known_hosts');
+  const packageRules = { hosts: packageHosts(config.packageHosts ?? '') };
   const consumer = consume(
     { ...deps, onError: reportHandlerError(deps.logger) },
     'build-runner',
-    { 'run-task': runTaskHandler({ ...deps, artifacts, sandbox, knownHostsFile }) },
+    { 'run-task': runTaskHandler({ ...deps, artifacts, sandbox, knownHostsFile, packageRules }) },
     { concurrency: config.concurrency ?? 4 },
   );
   return { stop: () => consumer.stop() };

@@ -7,5 +7,9 @@ await runAlone({
   settings,
   env,
   compose: ({ deps }, config) =>
-    compose(deps, { artifacts: config.FLOY_ARTIFACTS, buildUser: config.FLOY_BUILD_USER }),
+    compose(deps, {
+      artifacts: config.FLOY_ARTIFACTS,
+      buildUser: config.FLOY_BUILD_USER,
+      packageHosts: config.FLOY_PACKAGE_HOSTS,
+    }),
 });

@@ -1,5 +1,6 @@
 import { readKey } from './check-config.js';
 import { overlayConfig } from './physical-settings.js';
+import { fillTemplate, type TemplateValues } from './template.js';
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -47,4 +48,17 @@ export function resolveBuildSettings(environment: Config, application: Config): 
     secrets: readKey('secrets', config) ?? {},
     timeoutSeconds: readKey('timeout', config) ?? BUILD_TIMEOUT,
   };
+}
+
+/**
+ * `package_url` filled, undefined where there is none. What is filled in is one piece of a path or
+ * query, whatever it holds. Throws VerdictError on a name without a value here.
+ */
+export function packageUrlOf(
+  settings: Pick<BuildSettings, 'packageUrl'>,
+  values: TemplateValues,
+): string | undefined {
+  if (settings.packageUrl === undefined) return undefined;
+  const encoded = Object.entries(values).map(([name, value]) => [name, encodeURIComponent(value)]);
+  return fillTemplate(settings.packageUrl, Object.fromEntries(encoded), 'package_url');
 }

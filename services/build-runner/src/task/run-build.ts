@@ -1,26 +1,19 @@
+import { packageUrlOf } from '@floy/contracts';
 import type { Transaction } from '@floy/database/transaction';
 import type { TaskOutcome } from '@floy/database/transitions/task-work';
-import { VerdictError } from '@floy/domain';
 import { buildImage, findBuilder } from '../image/build-image.js';
+import type { StoredArtifact } from '@floy/service-kit/artifact-store';
 import { fetchSource, runConfigured, storeArtifact, type TaskRun } from './build.js';
+import { storePackage } from './store-package.js';
 
 /** Builds the application, and remembers the build by its key: the first stored artifact wins. */
 export async function runBuild(run: TaskRun): Promise<{
   outcome: TaskOutcome;
   store(tx: Transaction): Promise<void>;
 }> {
-  const { settings, task } = run.context;
+  const { task } = run.context;
   const { build_key: buildKey } = JSON.parse(task.payload) as { build_key: string };
-  if (settings.packageUrl !== undefined && settings.buildCommand === undefined) {
-    throw new VerdictError('package_url: this installation does not fetch packages yet');
-  }
-  const commit = await fetchSource(run);
-  if (settings.buildCommand !== undefined) {
-    await runConfigured(run, 'build_command', settings.buildCommand);
-  }
-  const image =
-    settings.dockerfile === undefined ? undefined : await pushImage(run, settings.dockerfile);
-  const { sha256, size } = await storeArtifact(run);
+  const { sha256, size, image, commit } = await makeArtifact(run);
   const made = { artifact_url: `/api/v1/artifacts/${sha256}`, sha256, commit, build_key: buildKey };
   const outcome: TaskOutcome = {
     status: 'success',
@@ -43,6 +36,25 @@ export async function runBuild(run: TaskRun): Promise<{
         .ignore();
     },
   };
+}
+
+interface Made extends StoredArtifact {
+  readonly commit: string;
+  readonly image?: string;
+}
+
+/** What ships: a package where the settings name one and build nothing, else what the checkout made. */
+async function makeArtifact(run: TaskRun): Promise<Made> {
+  const { settings, names, version } = run.context;
+  const { buildCommand, dockerfile } = settings;
+  if (buildCommand === undefined && dockerfile === undefined) {
+    const url = packageUrlOf(settings, names);
+    if (url !== undefined) return { ...(await storePackage(run, url)), commit: version.git_commit };
+  }
+  const commit = await fetchSource(run);
+  if (buildCommand !== undefined) await runConfigured(run, 'build_command', buildCommand);
+  const image = dockerfile === undefined ? {} : { image: await pushImage(run, dockerfile) };
+  return { ...(await storeArtifact(run)), ...image, commit };
 }
 
 /** Builds the application's image; its digest is what is deployed. */

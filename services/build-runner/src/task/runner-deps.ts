@@ -1,5 +1,6 @@
 import type { ArtifactStore } from '@floy/service-kit/artifact-store';
 import type { ServiceDeps } from '@floy/service-kit/service';
+import type { PackageRules } from '../package/package-address.js';
 import type { Sandbox } from '../sandbox/sandbox.js';
 
 /** What the handlers of this service share. */
@@ -8,4 +9,6 @@ export interface RunnerDeps extends ServiceDeps {
   readonly sandbox: Sandbox;
   /** Where the host keys of git servers are kept, for all runners of the installation. */
   readonly knownHostsFile: string;
+  /** Where packages may come from. */
+  readonly packageRules: PackageRules;
 }

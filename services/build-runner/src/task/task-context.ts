@@ -1,5 +1,6 @@
 import {
   fillTemplate,
+  type TemplateValues,
   resolveBuildSettings,
   secretTexts,
   type BuildSettings,
@@ -16,6 +17,8 @@ export interface TaskContext {
   applicationName: string;
   version: Snapshot['version'];
   settings: BuildSettings;
+  /** What templates are filled with. */
+  names: TemplateValues;
   /** `env` and `secrets` of the settings, and what Floy says about the version. */
   environment: Record<string, string>;
   /** Everything that must not be printed. */
@@ -60,6 +63,7 @@ export async function loadTask(
     applicationName: application.name,
     version,
     settings,
+    names,
     environment: {
       ...(Object.fromEntries(filled) as Record<string, string>),
       ...settings.secrets,

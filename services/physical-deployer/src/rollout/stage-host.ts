@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { environmentText } from '../commands/environment.js';
 import { receiveArtifact, stageStep, type StagedRelease } from '../commands/stage.js';
-import { checkArchive } from './check-archive.js';
+import { checkArchive } from '@floy/service-kit/check-archive';
 import type { Hosts } from './hosts.js';
 import {
   checkedPath,

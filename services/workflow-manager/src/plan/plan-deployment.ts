@@ -1,4 +1,4 @@
-import { readKey, resolveBuildSettings, type BuildSettings } from '@floy/contracts';
+import { packageUrlOf, readKey, resolveBuildSettings, type BuildSettings } from '@floy/contracts';
 import { buildKeyOf } from '@floy/database/build-key';
 import type { DeploymentRow, ReleasePlan } from '@floy/database/rows';
 import type { Snapshot } from '@floy/database/snapshot';
@@ -75,7 +75,8 @@ async function describe(
     git_commit: version.git_commit,
   };
   if (task.type === 'build') {
-    const buildKey = buildKeyOf(sealer, version, application.id, settings);
+    const packageUrl = packageUrlIn(snapshot, application, settings);
+    const buildKey = buildKeyOf(sealer, version, application.id, { ...settings, packageUrl });
     return {
       ...base,
       payload: { build_config: buildConfig(settings), source, build_key: buildKey },
@@ -91,6 +92,27 @@ async function describe(
   } catch (error) {
     if (!(error instanceof FloyError)) throw error;
     return { ...base, payload: {}, refusal: error.message };
+  }
+}
+
+/** Filled, so that another version or environment is another package; the build says what is wrong. */
+function packageUrlIn(
+  { version, environment }: Snapshot,
+  { name }: Application,
+  settings: BuildSettings,
+): string | undefined {
+  try {
+    return packageUrlOf(settings, {
+      git_tag: version.git_tag,
+      git_commit: version.git_commit,
+      version: version.git_tag,
+      environment: environment.name,
+      application: name,
+      service: name,
+    });
+  } catch (error) {
+    if (!(error instanceof FloyError)) throw error;
+    return settings.packageUrl;
   }
 }
 
