@@ -88,4 +88,21 @@ describeHere('a transaction', () => {
     );
     expect(rows.map(({ seq }) => Number(seq))).toEqual([2, 2]);
   });
+
+  it('carries nothing out that is asked for after it failed', async () => {
+    await own.query('CREATE TABLE late (id int)');
+    let late: Promise<unknown> = Promise.resolve();
+    const failing = database.transaction(async (tx) => {
+      late = tx
+        .execute('INSERT INTO late VALUES (1)')
+        .then(() => tx.execute('INSERT INTO late VALUES (?)', [2]))
+        .then(() => new Promise((resolve) => setImmediate(resolve)))
+        .then(() => tx.execute('INSERT INTO late VALUES (?)', [3]));
+      late.catch(() => undefined);
+      throw new Error('a reason');
+    });
+    await expect(failing).rejects.toThrow('a reason');
+    await expect(late).rejects.toThrow('The transaction is over');
+    expect(await own.query('SELECT id FROM late')).toEqual([]);
+  });
 });

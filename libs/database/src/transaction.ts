@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import type { CommitEffects, Nudge, OutgoingMessage } from './after-commit.js';
 import { newId } from './ids.js';
 import { isStalePlan } from './prepared-client.js';
+import { openStatements, type RunStatement } from './run-statement.js';
 
 export interface NewEvent {
   /** Whose history: a deployment's id, or an environment's for what belongs to no deployment. */
@@ -16,6 +17,11 @@ export interface NewEvent {
   data?: Record<string, unknown>;
 }
 
+/**
+ * One transaction. What is asked of `rows`, `row`, `execute` and `built` is carried out in the order
+ * of the calls, also where they are not waited for one by one: `Promise.all([…])` is one trip to
+ * Postgres and back. What goes through `knex` is not part of that order.
+ */
 export interface Transaction {
   readonly knex: Knex.Transaction;
   rows<T extends object>(sql: string, bindings?: readonly unknown[]): Promise<T[]>;
@@ -23,6 +29,8 @@ export interface Transaction {
   row<T extends object>(sql: string, bindings?: readonly unknown[]): Promise<T | undefined>;
   /** How many rows a statement changed. */
   execute(sql: string, bindings?: readonly unknown[]): Promise<number>;
+  /** What a query of Knex' answers, and how many rows it changed. */
+  built<T extends object>(query: Knex.QueryBuilder): Promise<{ rows: T[]; changed: number }>;
   /** Adds a message: at once, or not before `at`. */
   send<K extends MessageKind>(kind: K, payload: MessagePayloads[K], at?: Date): void;
   /** Adds a line of history; written by the last statements before the commit. */
@@ -41,25 +49,30 @@ export async function runTransaction<T>(
   work: (tx: Transaction) => Promise<T>,
   dispatch: (effects: CommitEffects) => void,
 ): Promise<T> {
-  for (let run = 1; ; run += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     const effects: CommitEffects = { messages: [], nudges: [] };
     try {
       const result = await pool.transaction(async (trx) => {
-        const { tx, finish } = createTransaction(trx, effects);
-        const value = await work(tx);
-        await finish();
-        return value;
+        const { run, close } = await openStatements(trx);
+        const { tx, finish } = createTransaction(trx, run, effects);
+        try {
+          const value = await work(tx);
+          await finish();
+          return value;
+        } finally {
+          close();
+        }
       });
       dispatch(effects);
       return result;
     } catch (error) {
-      if (run >= maxRuns || !isConflict(error)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * 2 ** run));
+      if (attempt >= maxRuns || !isConflict(error)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * 2 ** attempt));
     }
   }
 }
 
-function createTransaction(trx: Knex.Transaction, effects: CommitEffects) {
+function createTransaction(trx: Knex.Transaction, run: RunStatement, effects: CommitEffects) {
   const outbox: {
     id: string;
     kind: MessageKind;
@@ -70,9 +83,6 @@ function createTransaction(trx: Knex.Transaction, effects: CommitEffects) {
   const history: NewEvent[] = [];
   let startedAt: Date | undefined;
 
-  const run = (sql: string, bindings: readonly unknown[] = []) =>
-    trx.raw<{ rows: object[]; rowCount: number }>(sql, bindings as Knex.RawBinding[]);
-
   const tx: Transaction = {
     knex: trx,
     rows: async <R extends object>(sql: string, bindings?: readonly unknown[]) =>
@@ -80,6 +90,11 @@ function createTransaction(trx: Knex.Transaction, effects: CommitEffects) {
     row: async <R extends object>(sql: string, bindings?: readonly unknown[]) =>
       (await run(sql, bindings)).rows[0] as R | undefined,
     execute: async (sql, bindings) => (await run(sql, bindings)).rowCount,
+    async built<R extends object>(query: Knex.QueryBuilder) {
+      const { sql, bindings } = query.toSQL();
+      const { rows, rowCount } = await run(sql, bindings);
+      return { rows: rows as R[], changed: rowCount };
+    },
     send(kind, payload, at) {
       const subject = subjectOf(kind, payload);
       outbox.push({
@@ -98,60 +113,58 @@ function createTransaction(trx: Knex.Transaction, effects: CommitEffects) {
     },
   };
 
+  /** What was gathered, in one trip: nothing of it is needed by anything but the commit. */
   async function finish(): Promise<void> {
-    if (outbox.length > 0) {
-      await run(
-        `INSERT INTO messages (id, kind, subject, payload, publish_at)
-         SELECT id, kind, subject, payload::jsonb,
-                coalesce(at::timestamptz, clock_timestamp() + make_interval(secs => ${firstRelaySeconds}))
-         FROM unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[]) AS m(id, kind, subject, payload, at)`,
-        [
-          outbox.map(({ id }) => id),
-          outbox.map(({ kind }) => kind),
-          outbox.map(({ subject }) => subject),
-          outbox.map(({ payload }) => payload),
-          outbox.map(({ at }) => at?.toISOString() ?? null),
-        ],
-      );
-      const due = outbox.filter(({ at }) => at === null);
-      effects.messages.push(
-        ...due.map(({ id, kind }): OutgoingMessage => ({ id, kind, claims: 0 })),
-      );
-    }
-    await writeEvents();
+    const streams = [...new Set(history.map(({ stream }) => stream))].sort();
+    await Promise.all([outbox.length > 0 && writeMessages(), ...streams.map(writeEvents)]);
+  }
+
+  async function writeMessages(): Promise<void> {
+    const due = outbox.filter(({ at }) => at === null);
+    effects.messages.push(...due.map(({ id, kind }): OutgoingMessage => ({ id, kind, claims: 0 })));
+    await run(
+      `INSERT INTO messages (id, kind, subject, payload, publish_at)
+       SELECT id, kind, subject, payload::jsonb,
+              coalesce(at::timestamptz, clock_timestamp() + make_interval(secs => ${firstRelaySeconds}))
+       FROM unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[]) AS m(id, kind, subject, payload, at)`,
+      [
+        outbox.map(({ id }) => id),
+        outbox.map(({ kind }) => kind),
+        outbox.map(({ subject }) => subject),
+        outbox.map(({ payload }) => payload),
+        outbox.map(({ at }) => at?.toISOString() ?? null),
+      ],
+    );
   }
 
   /**
    * Raising a stream's counter locks its row until the commit, so numbers commit in order and a
    * reader that has seen 7 will never be handed 6. Streams are taken in id order, as last locks.
    */
-  async function writeEvents(): Promise<void> {
-    const streams = [...new Set(history.map(({ stream }) => stream))].sort();
-    for (const stream of streams) {
-      const events = history.filter((event) => event.stream === stream);
-      await run(
-        `WITH raised AS (
-           INSERT INTO event_streams AS s (stream, seq) VALUES (?, ?)
-           ON CONFLICT (stream) DO UPDATE SET seq = s.seq + excluded.seq RETURNING seq
-         )
-         INSERT INTO events (stream, seq, id, type, subject, actor, data)
-         SELECT ?, raised.seq - ? + e.position, e.id, e.type, e.subject, e.actor, e.data::jsonb
-         FROM raised, unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[])
-           WITH ORDINALITY AS e(id, type, subject, actor, data, position)`,
-        [
-          stream,
-          events.length,
-          stream,
-          events.length,
-          events.map(() => newId('evt')),
-          events.map(({ type }) => type),
-          events.map(({ subject }) => subject),
-          events.map(({ actor }) => actor ?? ''),
-          events.map(({ data }) => JSON.stringify(data ?? {})),
-        ],
-      );
-      effects.nudges.push({ topic: 'stream', id: stream });
-    }
+  async function writeEvents(stream: string): Promise<void> {
+    const events = history.filter((event) => event.stream === stream);
+    effects.nudges.push({ topic: 'stream', id: stream });
+    await run(
+      `WITH raised AS (
+         INSERT INTO event_streams AS s (stream, seq) VALUES (?, ?)
+         ON CONFLICT (stream) DO UPDATE SET seq = s.seq + excluded.seq RETURNING seq
+       )
+       INSERT INTO events (stream, seq, id, type, subject, actor, data)
+       SELECT ?, raised.seq - ? + e.position, e.id, e.type, e.subject, e.actor, e.data::jsonb
+       FROM raised, unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[])
+         WITH ORDINALITY AS e(id, type, subject, actor, data, position)`,
+      [
+        stream,
+        events.length,
+        stream,
+        events.length,
+        events.map(() => newId('evt')),
+        events.map(({ type }) => type),
+        events.map(({ subject }) => subject),
+        events.map(({ actor }) => actor ?? ''),
+        events.map(({ data }) => JSON.stringify(data ?? {})),
+      ],
+    );
   }
 
   return { tx, finish };

@@ -1,8 +1,7 @@
 import { fold } from '@floy/domain';
-import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
 import { applyChanges } from './apply.js';
-import { loadTree, lockDeployment } from './load-tree.js';
+import { lockTree } from './load-tree.js';
 
 /** Far more rounds than any fold takes; one that needs them all does not come to an end. */
 const maxRounds = 50;
@@ -13,10 +12,10 @@ const maxRounds = 50;
  */
 export async function advanceDeployment(tx: Transaction, id: string): Promise<void> {
   for (let round = 0; round < maxRounds; round += 1) {
-    const deployment: DeploymentRow | undefined = await lockDeployment(tx, id);
-    if (!deployment) return;
-    const tree = await loadTree(tx, deployment);
-    const changes = fold(tree, (await tx.now()).getTime());
+    const [now, locked] = await Promise.all([tx.now(), lockTree(tx, id)]);
+    if (!locked) return;
+    const { deployment, tree } = locked;
+    const changes = fold(tree, now.getTime());
     if (changes.length === 0) return;
     await applyChanges(tx, deployment, tree, changes);
   }

@@ -13,38 +13,67 @@ export async function lockDeployment(
   return tx.row<DeploymentRow>('SELECT * FROM deployments WHERE id = ? FOR NO KEY UPDATE', [id]);
 }
 
-/** A locked deployment as the fold sees it. */
-export async function loadTree(
+/**
+ * Locks a deployment and reads everything below it, as the fold sees it. One trip: each statement
+ * sees what was committed when it began, and those that read begin when the lock is held.
+ */
+export async function lockTree(
   tx: Transaction,
+  id: string,
+): Promise<{ deployment: DeploymentRow; tree: DeploymentTree } | undefined> {
+  const [deployment, workflow, tasks, releases, instances] = await Promise.all([
+    lockDeployment(tx, id),
+    tx.row<{ id: string; status: 'pending' }>(
+      'SELECT id, status FROM workflows WHERE deployment_id = ?',
+      [id],
+    ),
+    tx.rows<TaskRow>(
+      `SELECT t.* FROM tasks t JOIN deployments d ON d.id = t.deployment_id
+       WHERE d.id = ? AND (t.undo_of IS NULL OR t.round = d.round) ORDER BY t.position`,
+      [id],
+    ),
+    tx.rows<SeenRelease>(
+      `SELECT r.id, r.task_id, r.status, r.undo, r.batches, r.bake_seconds, r.max_failures,
+              r.approval, r.timeout_seconds, r.bake_until, r.advanced_at, r.error_message
+       FROM releases r JOIN deployments d ON d.id = r.deployment_id AND r.round = d.round
+       WHERE d.id = ? ORDER BY r.id`,
+      [id],
+    ),
+    tx.rows<InstanceRow>(
+      `SELECT i.* FROM release_instances i JOIN releases r ON r.id = i.release_id
+       JOIN deployments d ON d.id = r.deployment_id AND r.round = d.round
+       WHERE i.deployment_id = ? ORDER BY i.position`,
+      [id],
+    ),
+  ]);
+  if (!deployment) return undefined;
+  return { deployment, tree: treeOf(deployment, workflow, tasks, releases, instances) };
+}
+
+/** The columns of a release that the fold looks at: not its sealed snapshot. */
+type SeenRelease = Omit<
+  ReleaseRow,
+  | 'deployment_id'
+  | 'application_id'
+  | 'environment_id'
+  | 'version_id'
+  | 'service'
+  | 'round'
+  | 'artifact_sha256'
+  | 'snapshot'
+  | 'retry_count'
+>;
+
+function treeOf(
   deployment: DeploymentRow,
-): Promise<DeploymentTree> {
-  const { id, round } = deployment;
-  const workflow = await tx.row<{ id: string; status: 'pending' }>(
-    'SELECT id, status FROM workflows WHERE deployment_id = ?',
-    [id],
-  );
-  const tasks = workflow
-    ? await tx.rows<TaskRow>(
-        'SELECT * FROM tasks WHERE deployment_id = ? AND (undo_of IS NULL OR round = ?) ORDER BY position',
-        [id, round],
-      )
-    : [];
-  const releases = workflow
-    ? await tx.rows<ReleaseRow>(
-        'SELECT * FROM releases WHERE deployment_id = ? AND round = ? ORDER BY id',
-        [id, round],
-      )
-    : [];
-  const instances =
-    releases.length > 0
-      ? await tx.rows<InstanceRow>(
-          'SELECT * FROM release_instances WHERE deployment_id = ? AND release_id = ANY(?) ORDER BY position',
-          [id, releases.map((release) => release.id)],
-        )
-      : [];
+  workflow: { id: string; status: 'pending' } | undefined,
+  tasks: readonly TaskRow[],
+  releases: readonly SeenRelease[],
+  instances: readonly InstanceRow[],
+): DeploymentTree {
   return {
     deployment: {
-      id,
+      id: deployment.id,
       status: deployment.status,
       phase: deployment.phase,
       autoRollback: deployment.auto_rollback,
@@ -73,7 +102,7 @@ export async function loadTree(
   };
 }
 
-function releaseNode(release: ReleaseRow, instances: InstanceRow[]): ReleaseNode {
+function releaseNode(release: SeenRelease, instances: readonly InstanceRow[]): ReleaseNode {
   return {
     id: release.id,
     taskId: release.task_id,

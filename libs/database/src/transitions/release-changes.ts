@@ -1,8 +1,8 @@
 import { batchOf, batchSizes, failureBudget, type Change } from '@floy/domain';
 import { newId } from '../ids.js';
-import type { DeploymentRow, InstanceRow, TaskRow } from '../rows.js';
+import type { DeploymentRow, TaskRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
-import { setStatus } from './set-status.js';
+import { setStatus, setStatusOfAll } from './set-status.js';
 
 /** How long work may wait for a deployer to take it. Seconds. */
 const waitForDeployerSeconds = 3600;
@@ -20,7 +20,7 @@ export async function createRelease(
   if (!plan) throw new Error(`deploy task ${task.id} has no plan`);
   const id = newId('rel');
   const batches = batchSizes(plan.instances.length, plan.batchSize);
-  await tx.knex('releases').insert({
+  const release = tx.knex('releases').insert({
     id,
     deployment_id: deployment.id,
     task_id: task.id,
@@ -39,24 +39,28 @@ export async function createRelease(
     timeout_seconds: plan.timeoutSeconds,
     retry_count: plan.retryCount,
   });
-  const lastGood = await tx.rows<{ id: string; last_good_release_id: string | null }>(
-    'SELECT id, last_good_release_id FROM targets WHERE id = ANY(?)',
-    [plan.instances.map(({ targetId }) => targetId)],
-  );
-  await tx.knex('release_instances').insert(
-    plan.instances.map((instance, position) => ({
-      id: newId('ins'),
-      release_id: id,
-      deployment_id: deployment.id,
-      target_id: instance.targetId,
-      content_release_id: instance.contentReleaseId ?? id,
-      instance_id: instance.instanceId,
-      batch: batchOf(position, batches),
-      position,
-      from_release_id:
-        lastGood.find((target) => target.id === instance.targetId)?.last_good_release_id ?? null,
-    })),
-  );
+  const { instances } = plan;
+  await Promise.all([
+    tx.built(release),
+    tx.execute(
+      `INSERT INTO release_instances (id, release_id, deployment_id, target_id, content_release_id,
+                                      instance_id, batch, position, from_release_id)
+       SELECT i.id, ?, ?, i.target_id, i.content_release_id, i.instance_id, i.batch, i.position - 1,
+              t.last_good_release_id
+       FROM unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::int[])
+              WITH ORDINALITY AS i(id, target_id, content_release_id, instance_id, batch, position)
+       LEFT JOIN targets t ON t.id = i.target_id`,
+      [
+        id,
+        deployment.id,
+        instances.map(() => newId('ins')),
+        instances.map(({ targetId }) => targetId),
+        instances.map(({ contentReleaseId }) => contentReleaseId ?? id),
+        instances.map(({ instanceId }) => instanceId),
+        instances.map((_, position) => batchOf(position, batches)),
+      ],
+    ),
+  ]);
   tx.event({
     stream: deployment.id,
     type: 'release.created',
@@ -84,11 +88,13 @@ export async function switchInstances(
     subject: releaseId,
     data: { batch },
   });
-  await tx.execute("UPDATE deployments SET waiting_for = '', deadline_at = NULL WHERE id = ?", [
-    deployment.id,
+  await Promise.all([
+    tx.execute("UPDATE deployments SET waiting_for = '', deadline_at = NULL WHERE id = ?", [
+      deployment.id,
+    ]),
+    tx.execute('UPDATE releases SET bake_until = NULL WHERE id = ?', [releaseId]),
+    dispatchInstances(tx, deployment, releaseId, instanceIds, 'switching'),
   ]);
-  await tx.execute('UPDATE releases SET bake_until = NULL WHERE id = ?', [releaseId]);
-  await dispatchInstances(tx, deployment, releaseId, instanceIds, 'switching');
 }
 
 /** Hands instances to the deployers, with the deadline for one to take them. */
@@ -101,27 +107,22 @@ async function dispatchInstances(
 ): Promise<void> {
   const kind = status === 'staging' ? 'stage-instance' : 'switch-instance';
   const deadline = new Date((await tx.now()).getTime() + waitForDeployerSeconds * 1000);
-  for (const id of instanceIds) {
-    const changed = await setStatus(tx, 'instance', id, status, {
-      started_at: null,
-      deadline_at: deadline,
-    });
-    if (!changed) continue;
-    const instance = await tx.row<InstanceRow>('SELECT * FROM release_instances WHERE id = ?', [
-      id,
-    ]);
-    if (!instance) continue;
-    tx.send(kind, { instance_id: id, target_id: instance.target_id, deployment_id: deployment.id });
+  const columns = { started_at: null, deadline_at: deadline };
+  const [dispatched] = await Promise.all([
+    setStatusOfAll(tx, 'instance', instanceIds, status, columns, ['target_id', 'instance_id']),
+    tx.execute('UPDATE releases SET advanced_at = now(), updated_at = now() WHERE id = ?', [
+      releaseId,
+    ]),
+  ]);
+  for (const { id, target_id, instance_id } of dispatched) {
+    tx.send(kind, { instance_id: id, target_id, deployment_id: deployment.id });
     tx.event({
       stream: deployment.id,
       type: `instance.${status}`,
       subject: id,
-      data: { instance_id: instance.instance_id, release_id: releaseId },
+      data: { instance_id, release_id: releaseId },
     });
   }
-  await tx.execute('UPDATE releases SET advanced_at = now(), updated_at = now() WHERE id = ?', [
-    releaseId,
-  ]);
   tx.send('advance-deployment', { deployment_id: deployment.id }, deadline);
 }
 

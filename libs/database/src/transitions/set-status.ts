@@ -1,4 +1,5 @@
 import { isFinal, statesBefore, type Machine, type StatusOf } from '@floy/domain';
+import type { Knex } from 'knex';
 import type { Transaction } from '../transaction.js';
 
 const tables: Record<Machine, string> = {
@@ -20,12 +21,37 @@ export async function setStatus<M extends Machine>(
   status: StatusOf<M>,
   columns: Record<string, unknown> = {},
 ): Promise<boolean> {
-  const finished =
-    isFinal(machine, status) && machine !== 'workflow' ? { completed_at: tx.knex.fn.now() } : {};
-  const changed = await tx
-    .knex(tables[machine])
-    .where('id', id)
-    .whereIn('status', statesBefore(machine, status))
-    .update({ status, updated_at: tx.knex.fn.now(), ...finished, ...columns });
+  const { changed } = await tx.built(update(tx, machine, status, columns).where('id', id));
   return changed === 1;
+}
+
+/** The same for several at once; answers those that were in a state that allows it. */
+export async function setStatusOfAll<M extends Machine, K extends string>(
+  tx: Transaction,
+  machine: M,
+  ids: readonly string[],
+  status: StatusOf<M>,
+  columns: Record<string, unknown>,
+  answer: readonly K[],
+): Promise<Record<K | 'id', string>[]> {
+  const { knex } = tx;
+  const { rows } = await tx.built<Record<K | 'id', string>>(
+    update(tx, machine, status, columns)
+      .where('id', '=', knex.raw('ANY(?)', [[...ids]]))
+      .returning(['id', ...answer]),
+  );
+  return ids.flatMap((id) => rows.find((row) => row.id === id) ?? []);
+}
+
+function update<M extends Machine>(
+  { knex }: Transaction,
+  machine: M,
+  status: StatusOf<M>,
+  columns: Record<string, unknown>,
+): Knex.QueryBuilder {
+  const finished =
+    isFinal(machine, status) && machine !== 'workflow' ? { completed_at: knex.fn.now() } : {};
+  return knex(tables[machine])
+    .whereIn('status', statesBefore(machine, status))
+    .update({ status, updated_at: knex.fn.now(), ...finished, ...columns });
 }

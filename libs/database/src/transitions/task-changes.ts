@@ -17,11 +17,14 @@ export async function scheduleTask(
 ): Promise<void> {
   const now = await tx.now();
   const deadline = new Date(now.getTime() + waitForRunnerSeconds * 1000);
-  const task = await tx.row<TaskRow>(
-    `UPDATE tasks SET scheduled_at = now(), updated_at = now(), deadline_at = CASE WHEN type = 'deploy' THEN NULL ELSE ?::timestamptz END
-     WHERE id = ? AND scheduled_at IS NULL AND status = 'pending' RETURNING *`,
-    [deadline, taskId],
-  );
+  const [task, artifact] = await Promise.all([
+    tx.row<TaskRow>(
+      `UPDATE tasks SET scheduled_at = now(), updated_at = now(), deadline_at = CASE WHEN type = 'deploy' THEN NULL ELSE ?::timestamptz END
+       WHERE id = ? AND scheduled_at IS NULL AND status = 'pending' RETURNING *`,
+      [deadline, taskId],
+    ),
+    builtArtifact(tx, taskId),
+  ]);
   if (!task) return;
   tx.event({
     stream: deployment.id,
@@ -30,24 +33,29 @@ export async function scheduleTask(
     data: { type: task.type },
   });
   if (task.type === 'deploy') {
-    await setStatus(tx, 'task', taskId, 'running', { started_at: now });
     tx.event({
       stream: deployment.id,
       type: 'task.running',
       subject: taskId,
       data: { type: task.type },
     });
-    return createRelease(tx, deployment, task, await builtArtifact(tx, task));
+    await Promise.all([
+      setStatus(tx, 'task', taskId, 'running', { started_at: now }),
+      createRelease(tx, deployment, task, artifact),
+    ]);
+    return;
   }
   tx.send('run-task', { task_id: taskId, deployment_id: deployment.id });
   tx.send('advance-deployment', { deployment_id: deployment.id }, deadline);
 }
 
-/** The artifact that this deployment's build of the same application made. */
-async function builtArtifact(tx: Transaction, task: TaskRow): Promise<string | null> {
+/** The artifact that the build of the same application in the task's deployment made. */
+async function builtArtifact(tx: Transaction, taskId: string): Promise<string | null> {
   const build = await tx.row<{ result: string }>(
-    "SELECT result FROM tasks WHERE deployment_id = ? AND application_id = ? AND type = 'build' AND status = 'success'",
-    [task.deployment_id, task.application_id],
+    `SELECT b.result FROM tasks b
+     JOIN tasks t ON t.deployment_id = b.deployment_id AND t.application_id = b.application_id
+     WHERE t.id = ? AND b.type = 'build' AND b.status = 'success'`,
+    [taskId],
   );
   if (!build) return null;
   const { sha256 } = JSON.parse(build.result) as { sha256?: string };
