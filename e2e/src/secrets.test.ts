@@ -158,6 +158,7 @@ describeHere('secrets', () => {
     const { fleet, applicationIds, versionIds, environmentId } = stage;
     const { tasks } = await fleet.client.listTasks({ page_size: 100 });
     const workflows = await fleet.query<{ id: string }>('SELECT id FROM workflows');
+    const [artifact] = await fleet.query<{ sha256: string }>('SELECT sha256 FROM artifacts');
     const said = [
       ...(await saidByApi(fleet, {
         ids: {
@@ -168,7 +169,7 @@ describeHere('secrets', () => {
           workflows: workflows.map(({ id }) => id),
           deployments,
         },
-        parameters: { service: 'api' },
+        parameters: { service: 'api', sha256: artifact?.sha256 ?? '' },
       })),
       ...(await saidInPostgres(fleet)),
       ...saidInLogs(fleet),

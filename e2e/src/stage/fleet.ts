@@ -64,7 +64,12 @@ export async function startFleet({ queue, env }: FleetOptions): Promise<Fleet> {
     ...env,
   };
   const own: Partial<Record<ServiceName, Record<string, string>>> = {
-    'api-gateway': { FLOY_ADMIN_TOKEN: adminToken, FLOY_PORT: '0', FLOY_HOST: '127.0.0.1' },
+    'api-gateway': {
+      FLOY_ADMIN_TOKEN: adminToken,
+      FLOY_PORT: '0',
+      FLOY_HOST: '127.0.0.1',
+      FLOY_ARTIFACTS: artifacts,
+    },
     'build-runner': { FLOY_ARTIFACTS: artifacts },
     'physical-deployer': { FLOY_ARTIFACTS: artifacts },
   };

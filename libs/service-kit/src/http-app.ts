@@ -4,6 +4,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import helmet from 'helmet';
 import { parseBody } from './http-body.js';
 import { errorAnswer, HttpError } from './http-errors.js';
+import { sendFile } from './http-file.js';
 import type { Input, Reply, Route } from './http-route.js';
 import { streamEvents } from './http-sse.js';
 import { misfit, readQuery, validate } from './http-validation.js';
@@ -89,6 +90,7 @@ async function answer<Scope, Caller>(
   let reply = await options.run(route, exchange, input, bytes);
   while ('later' in reply) reply = await reply.later();
   if ('stream' in reply) return streamEvents(response, options.shutdown, reply.stream);
+  if ('file' in reply) return sendFile(response, reply.file);
   const wrong = options.checkAnswers ? misfit(route.answer, reply.body) : undefined;
   if (wrong !== undefined) throw new TypeError(`${route.method} ${route.path} answers ${wrong}`);
   if (reply.location !== undefined) response.location(reply.location);

@@ -44,7 +44,9 @@ function operation<Scope>(route: Route<Scope>, schemas: Record<string, Json>): J
       [String(route.status)]: {
         description: 'What was asked for',
         content: {
-          ...content(named(route.answer, schemas)),
+          ...(route.file === undefined
+            ? content(named(route.answer, schemas))
+            : { [route.file]: { schema: { type: 'string', format: 'binary' } } }),
           ...(route.streams ? { 'text/event-stream': { schema: { type: 'string' } } } : {}),
         },
       },

@@ -1,5 +1,6 @@
 import type { Role } from '@floy/contracts';
 import type { Static, TSchema } from 'typebox';
+import type { FileAnswer } from './http-file.js';
 import type { EventSink } from './http-sse.js';
 
 /** `{name}` in a path. */
@@ -12,6 +13,7 @@ export type Reply =
   | { readonly body: unknown; readonly status?: number; readonly location?: string }
   /** Answered once something outside has answered, after the request's transaction. */
   | { readonly later: () => Promise<Reply> }
+  | { readonly file: FileAnswer }
   /** Live events until the client goes or the stream's source ends. */
   | { readonly stream: (sink: EventSink) => Promise<void> };
 
@@ -43,6 +45,8 @@ export interface Route<Scope> {
   readonly answer: TSchema;
   /** True where `Accept: text/event-stream` gives live events instead. */
   readonly streams?: boolean;
+  /** The media type where the answer is a file instead of JSON. */
+  readonly file?: string;
   readonly handle: (scope: Scope, input: Input<never, never, never>) => Promise<Reply>;
 }
 

@@ -1,6 +1,7 @@
 import { createTokenRepository } from '@floy/database/repositories/tokens';
 import { pruneIdempotencyKeys } from '@floy/database/repositories/idempotency-keys';
 import { pruneQuestions } from '@floy/database/repositories/questions';
+import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
 import type { Checks } from '@floy/service-kit/ops-server';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
 import type { GatewayConfig } from './config.js';
@@ -32,8 +33,9 @@ export async function compose(
     const admin = { name: 'admin', owner: 'admin', role: 'admin' } as const;
     await createTokenRepository(database.knex).ensure(config.FLOY_ADMIN_TOKEN, admin);
   }
+  const artifacts = await artifactStore(deps.installation, config.FLOY_ARTIFACTS);
   const queues = [...deps.publisher.queues.values()].map(({ bullmq }) => bullmq);
-  const app = createGatewayApp({ ...deps, queues, ready, shutdown: shutdown.signal });
+  const app = createGatewayApp({ ...deps, ...artifacts, queues, ready, shutdown: shutdown.signal });
   const server = await listen(app, config.FLOY_HOST, config.FLOY_PORT);
   const prune = setInterval(() => {
     Promise.all([pruneIdempotencyKeys(database.knex), pruneQuestions(database.knex)]).catch(
@@ -49,4 +51,11 @@ export async function compose(
       await server.close();
     },
   };
+}
+
+async function artifactStore(installation: string, folder: string | undefined) {
+  if (folder === undefined) return {};
+  const artifacts = createFolderArtifactStore(folder);
+  await artifacts.checkInstallation(installation);
+  return { artifacts };
 }

@@ -6,6 +6,8 @@ export const gatewaySettings = {
   FLOY_HOST: all.FLOY_HOST,
   FLOY_PORT: all.FLOY_PORT,
   FLOY_ADMIN_TOKEN: Type.Optional(all.FLOY_ADMIN_TOKEN),
+  /** Without it artifacts cannot be downloaded. */
+  FLOY_ARTIFACTS: Type.Optional(all.FLOY_ARTIFACTS),
 };
 
 /** Everything that the gateway reads as a process of its own. */

@@ -18,6 +18,7 @@ import { createVersionRepository } from '@floy/database/repositories/versions';
 import type { Transaction } from '@floy/database/transaction';
 import type { Listener } from '@floy/database/listener';
 import type { Sealer } from '@floy/secrets/sealing';
+import type { ArtifactStore } from '@floy/service-kit/artifact-store';
 import { createApplicationService } from './services/applications.js';
 import { createDeploymentService } from './services/deployments.js';
 import { createEnvironmentService } from './services/environments.js';
@@ -30,6 +31,8 @@ export interface GatewayDeps {
   readonly database: Database;
   readonly listener: Listener;
   readonly sealer: Sealer;
+  /** Where this process can reach it. */
+  readonly artifacts?: ArtifactStore;
 }
 
 /**

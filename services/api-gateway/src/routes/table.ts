@@ -3,6 +3,7 @@ import { openApiOf } from '@floy/service-kit/http-openapi';
 import type { Route } from '@floy/service-kit/http-route';
 import type { Scope } from '../scope.js';
 import { applicationRoutes } from './applications.js';
+import { artifactRoutes } from './artifacts.js';
 import { deploymentStateRoutes } from './deployment-state.js';
 import { deploymentRoutes } from './deployments.js';
 import { environmentRoutes } from './environments.js';
@@ -42,6 +43,7 @@ export const routeTable: readonly Route<Scope>[] = [
   ...workflowRoutes,
   ...taskRoutes,
   ...hostRoutes,
+  ...artifactRoutes,
   ...tokenRoutes,
   documentRoute,
 ];
