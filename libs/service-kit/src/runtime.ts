@@ -37,6 +37,8 @@ export async function openRuntime(
   const { logger, metrics, redactor } = process;
   const url = config.FLOY_DATABASE_URL;
   const backend = createQueueBackend(config.FLOY_REDIS_URL ?? url);
+  // First: a queue that finds the database without the queue's tables never looks again.
+  await backend.check();
   const publisher = createPublisher(backend);
   const database = createDatabase({
     url,
@@ -51,7 +53,6 @@ export async function openRuntime(
   const keeper = createLeaseKeeper(url, holder, listener);
   const sealer = createSealer(parseEncryptionKeys(config.FLOY_ENCRYPTION_KEY));
 
-  await backend.check();
   const { rows } = await database.knex.raw<{ rows: { id: string }[] }>(
     'SELECT id FROM installation',
   );
