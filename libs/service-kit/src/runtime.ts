@@ -4,6 +4,7 @@ import { createDatabase } from '@floy/database/database';
 import { createListener } from '@floy/database/listener';
 import { createLeaseKeeper } from '@floy/messaging/lease-keeper';
 import { createPublisher } from '@floy/messaging/publisher';
+import { isOutage } from '@floy/messaging/outage';
 import { createQueueBackend } from '@floy/messaging/queue-backend';
 import { startRelay } from '@floy/messaging/relay';
 import { createSealer, parseEncryptionKeys } from '@floy/secrets/sealing';
@@ -37,8 +38,10 @@ export async function openRuntime(
   const { logger, metrics, redactor } = process;
   const url = config.FLOY_DATABASE_URL;
   const backend = createQueueBackend(config.FLOY_REDIS_URL ?? url);
-  // First: a queue that finds the database without the queue's tables never looks again.
-  await backend.check();
+  // First: a queue that finds the database without the queue's tables never looks again. A Redis
+  // that is away may come later; one that evicts keys is refused.
+  if (backend.kind === 'postgres') await patiently(() => backend.check());
+  else await backend.check().catch((error: unknown) => refuseUnlessAway(error, logger));
   const publisher = createPublisher(backend);
   const database = createDatabase({
     url,
@@ -53,8 +56,8 @@ export async function openRuntime(
   const keeper = createLeaseKeeper(url, holder, listener);
   const sealer = createSealer(parseEncryptionKeys(config.FLOY_ENCRYPTION_KEY));
 
-  const { rows } = await database.knex.raw<{ rows: { id: string }[] }>(
-    'SELECT id FROM installation',
+  const { rows } = await patiently(() =>
+    database.knex.raw<{ rows: { id: string }[] }>('SELECT id FROM installation'),
   );
   const installation = rows[0]?.id;
   if (!installation) throw new UnavailableError('The database is not migrated');
@@ -105,4 +108,25 @@ export async function openRuntime(
       await backend.close();
     },
   };
+}
+
+/** How long a start waits for a Postgres that is away, and how often it looks. Milliseconds. */
+const patienceMs = 60_000;
+const lookAgainMs = 300;
+
+async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
+  const began = performance.now();
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isOutage(error) || performance.now() - began > patienceMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
+    }
+  }
+}
+
+function refuseUnlessAway(error: unknown, logger: ServiceProcess<unknown>['logger']): void {
+  if (!isOutage(error)) throw error;
+  logger.warn({ reason: messageOf(error) }, 'The queue cannot be reached yet');
 }

@@ -50,13 +50,17 @@ export async function startStandalone(
     const workers = await Promise.all([
       composeDeploymentManager(deps),
       composeWorkflowManager(deps),
-      composeBuildRunner(deps, { artifacts: home.artifacts, buildUser: config.FLOY_BUILD_USER }),
+      composeBuildRunner(deps, {
+        artifacts,
+        buildUser: config.FLOY_BUILD_USER,
+        packageHosts: config.FLOY_PACKAGE_HOSTS,
+      }),
       composePhysicalDeployer(deps, { artifacts }),
     ]);
     opened.push(async () => void (await Promise.all(workers.map((service) => service.stop()))));
     const gateway = await composeGateway(
       deps,
-      { ...config, FLOY_ADMIN_TOKEN: home.adminToken },
+      { ...config, FLOY_ADMIN_TOKEN: home.adminToken, FLOY_ARTIFACTS: artifacts },
       ready,
     );
     opened.push(gateway.stop, () => rm(home.addressFile, { force: true }));

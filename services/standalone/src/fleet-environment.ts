@@ -37,10 +37,12 @@ export async function fleetEnvironment(
     'build-runner': {
       FLOY_ARTIFACTS: home.artifacts,
       FLOY_BUILD_USER: config.FLOY_BUILD_USER,
+      FLOY_PACKAGE_HOSTS: config.FLOY_PACKAGE_HOSTS,
     },
     'physical-deployer': { FLOY_ARTIFACTS: home.artifacts },
     'api-gateway': {
       ...(await hidden('FLOY_ADMIN_TOKEN', home.adminToken)),
+      FLOY_ARTIFACTS: home.artifacts,
       FLOY_HOST: config.FLOY_HOST,
       FLOY_PORT: String(config.FLOY_PORT),
     },
