@@ -2,7 +2,7 @@ import { createClient } from '@floy/client/client';
 import { nodeForBuilds } from './build-node.js';
 import type { DemoConfig } from './config.js';
 import { takeDemoFolder, type DemoFolder } from './demo-folder.js';
-import { startFloy, type FloyProcess } from './floy-process.js';
+import { startFloy, troublesIn, type FloyProcess } from './floy-process.js';
 import { startHosts } from './hosts.js';
 import { endProcessesOf } from './processes.js';
 import { ensurePrograms } from './programs.js';
@@ -48,7 +48,7 @@ export async function runDemo({ config, screen, once, interrupt }: DemoOptions):
     screen.print(`  Floy at ${floy.url}`);
 
     const signal = AbortSignal.any([interrupt, floy.ended]);
-    const found = await tellStory({
+    const story = tellStory({
       client: createClient({ url: floy.url, token: floy.token }),
       ...{ screen, signal, commits, hosts: fleet.hosts, repository: folder.repository },
       applicationConfig: applicationConfig(await nodeForBuilds(folder.programs)),
@@ -60,6 +60,12 @@ export async function runDemo({ config, screen, once, interrupt }: DemoOptions):
         node: process.execPath,
       }),
     });
+    const isGood = await story.then(
+      (found) => found.length === 0,
+      () => false,
+    );
+    if (!isGood && !interrupt.aborted) await showTroubles(screen, folder.log);
+    const found = await story;
     showEnd(screen, found, (performance.now() - began) / 1000);
     screen.print(once ? '\nIt ran here, and is ended now:' : '\nIt runs here until Ctrl-C:');
     showAddresses(screen, { floy, folder, hosts: fleet.hosts });
@@ -81,6 +87,11 @@ function showEnd({ print, paint }: Screen, found: readonly string[], seconds: nu
   }
   print(`\n${paint('bad', 'Not all of it happened as it should')}:`);
   for (const each of found) print(`  - ${each}`);
+}
+
+async function showTroubles({ print }: Screen, log: string): Promise<void> {
+  print(`\nThe last troubles in ${log}:`);
+  for (const line of await troublesIn(log)) print(`  ${line}`);
 }
 
 interface Running {

@@ -18,6 +18,7 @@ export interface FloyProcess {
 }
 
 const READY_MS = 60_000;
+const TROUBLES = 5;
 const STOP_STEPS = [
   { signal: 'SIGTERM', waitMs: 30_000 },
   { signal: 'SIGKILL', waitMs: 5000 },
@@ -75,6 +76,12 @@ export async function startFloy(
       cause: error,
     });
   }
+}
+
+/** The last warnings and errors that Floy logged: where to look when the story went wrong. */
+export async function troublesIn(log: string): Promise<string[]> {
+  const lines = (await textOf(log)).split('\n');
+  return lines.filter((line) => /^\{"level":"(warn|error)"/.test(line)).slice(-TROUBLES);
 }
 
 function textOf(file: string): Promise<string> {
