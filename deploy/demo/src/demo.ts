@@ -90,8 +90,9 @@ function showEnd({ print, paint }: Screen, found: readonly string[], seconds: nu
 }
 
 async function showTroubles({ print }: Screen, log: string): Promise<void> {
-  print(`\nThe last troubles in ${log}:`);
-  for (const line of await troublesIn(log)) print(`  ${line}`);
+  const lines = await troublesIn(log);
+  print(`\n${lines.length === 0 ? 'No trouble' : 'The last troubles'} in ${log}`);
+  for (const line of lines) print(`  ${line}`);
 }
 
 interface Running {
