@@ -19,37 +19,40 @@ export interface Snapshot {
   applications: { id: string; name: string; repository: string; type: string; config: Config }[];
 }
 
-/** Reads today's settings of everything that a deployment names. */
+/**
+ * Reads today's settings of everything that a deployment names: the snapshot, and the environment's
+ * whole config with the connection keys that are not part of it.
+ */
 export async function takeSnapshot(
-  tx: Transaction,
+  { knex }: Transaction,
   sealer: Sealer,
   deployment: DeploymentRow,
-): Promise<Snapshot> {
-  const version = await createVersionRepository(tx.knex).getById(deployment.version_id);
-  const environment = await createEnvironmentRepository(tx.knex, sealer).getById(
-    deployment.environment_id,
-  );
-  const ids = await tx.rows<{ application_id: string }>(
-    'SELECT application_id FROM deployment_applications WHERE deployment_id = ? ORDER BY position',
-    [deployment.id],
-  );
-  const repository = createApplicationRepository(tx.knex, sealer);
-  const applications: Snapshot['applications'] = [];
-  for (const { application_id } of ids) {
-    const { id, name, repository: source, type, config } = await repository.getById(application_id);
-    applications.push({ id, name, repository: source, type, config });
-  }
-  const { id, git_tag, git_commit, repository: source } = version;
-  return {
-    version: { id, git_tag, git_commit, repository: source },
+  applicationIds: readonly string[],
+): Promise<{ snapshot: Snapshot; today: Config }> {
+  const applications = createApplicationRepository(knex, sealer);
+  const [version, environment, ...named] = await Promise.all([
+    createVersionRepository(knex).getById(deployment.version_id),
+    createEnvironmentRepository(knex, sealer).getById(deployment.environment_id),
+    ...applicationIds.map((id) => applications.getById(id)),
+  ]);
+  const { id, git_tag, git_commit, repository } = version;
+  const snapshot = {
+    version: { id, git_tag, git_commit, repository },
     environment: {
       id: environment.id,
       name: environment.name,
       type: environment.type,
       config: behaviourOf(environment.config),
     },
-    applications,
+    applications: named.map((each) => ({
+      id: each.id,
+      name: each.name,
+      repository: each.repository,
+      type: each.type,
+      config: each.config,
+    })),
   };
+  return { snapshot, today: environment.config };
 }
 
 export function sealSnapshot(sealer: Sealer, deploymentId: string, snapshot: Snapshot): Buffer {

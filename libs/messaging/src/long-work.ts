@@ -73,7 +73,15 @@ async function claimWork<K extends MessageKind>(
         ]);
         return null;
       }
-      const attempt = await takeLease(tx, subject, keeper.holder, mayTakeOver);
+      const [attempt] = await Promise.all([
+        takeLease(tx, subject, keeper.holder, mayTakeOver),
+        // Looked at again when the lease would have run out; a copy that comes then finds it renewed.
+        tx.execute(
+          `UPDATE messages SET claims = claims + 1,
+             publish_at = (SELECT expires_at FROM leases WHERE subject = ?) + interval '100 milliseconds' WHERE id = ?`,
+          [subject, messageId],
+        ),
+      ]);
       if (!attempt.taken) {
         // A copy of what is in work comes back when the lease would have run out; other work on
         // the same subject when it may have been freed.
@@ -82,12 +90,6 @@ async function claimWork<K extends MessageKind>(
           own ? attempt.retryAfterMs : Math.min(attempt.retryAfterMs, busyMs),
         );
       }
-      // Looked at again when the lease would have run out; a copy that comes then finds it renewed.
-      await tx.execute(
-        `UPDATE messages SET claims = claims + 1,
-           publish_at = (SELECT expires_at FROM leases WHERE subject = ?) + interval '100 milliseconds' WHERE id = ?`,
-        [subject, messageId],
-      );
       return { message: { ...message, claims: message.claims + 1 }, lease: attempt.lease };
     });
   } catch (error) {

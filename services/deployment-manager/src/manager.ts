@@ -1,7 +1,6 @@
 import type { Actor, DeploymentManager } from '@floy/contracts';
 import { readProgress } from '@floy/database/read-models/progress';
 import { createDeploymentRepository } from '@floy/database/repositories/deployments';
-import { createEnvironmentRepository } from '@floy/database/repositories/environments';
 import { sealSnapshot, takeSnapshot } from '@floy/database/snapshot';
 import type { Transaction } from '@floy/database/transaction';
 import { admit, refuseDeployment, startDeployment } from '@floy/database/transitions/admit';
@@ -20,13 +19,10 @@ export function createDeploymentManager(tx: Transaction, sealer: Sealer): Deploy
     async startDeployment(deploymentId) {
       const admission = await admit(tx, deploymentId);
       if (!admission.admitted) return;
-      const { deployment } = admission;
+      const { deployment, applicationIds } = admission;
       try {
-        const snapshot = await takeSnapshot(tx, sealer, deployment);
-        const today = await createEnvironmentRepository(tx.knex, sealer).getById(
-          deployment.environment_id,
-        );
-        checkSnapshot(snapshot, today.config);
+        const { snapshot, today } = await takeSnapshot(tx, sealer, deployment, applicationIds);
+        checkSnapshot(snapshot, today);
         await startDeployment(tx, deployment, {
           snapshot: sealSnapshot(sealer, deployment.id, snapshot),
           autoRollback: rollsBack(snapshot),

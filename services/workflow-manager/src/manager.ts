@@ -1,11 +1,10 @@
 import type { Actor, WorkflowManager } from '@floy/contracts';
-import { readWorkflow } from '@floy/database/read-models/workflows';
-import { newId } from '@floy/database/ids';
+import { readPlannedWorkflow, readWorkflow } from '@floy/database/read-models/workflows';
+import type { DeploymentRow } from '@floy/database/rows';
 import { openSnapshot } from '@floy/database/snapshot';
 import type { Transaction } from '@floy/database/transaction';
 import { cancelDeployment } from '@floy/database/transitions/cancel-deployment';
-import { lockDeployment } from '@floy/database/transitions/load-tree';
-import { planWorkflow } from '@floy/database/transitions/plan-workflow';
+import { makeWorkflow, planWorkflow } from '@floy/database/transitions/plan-workflow';
 import { retryWorkflow } from '@floy/database/transitions/retry';
 import { NotFoundError } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
@@ -24,20 +23,17 @@ export function createWorkflowManager(tx: Transaction, sealer: Sealer): Workflow
   return {
     /** The workflow of a deployment, made where it has none yet. */
     async createWorkflow(deployment) {
-      await tx
-        .knex('workflows')
-        .insert({ id: newId('wf'), deployment_id: deployment.id })
-        .onConflict('deployment_id')
-        .ignore();
-      const row = await tx.row<{ id: string }>('SELECT id FROM workflows WHERE deployment_id = ?', [
-        deployment.id,
-      ]);
-      return readWorkflow(tx.knex, row?.id ?? '');
+      await makeWorkflow(tx, deployment.id);
+      return readPlannedWorkflow(tx.knex, deployment.id);
     },
 
     /** Plans every task of the workflow and hands out what is ready. */
     async executeWorkflow(workflowId) {
-      const deployment = await lockDeployment(tx, await deploymentOf(workflowId));
+      const deployment = await tx.row<DeploymentRow>(
+        `SELECT d.* FROM deployments d JOIN workflows w ON w.deployment_id = d.id
+         WHERE w.id = ? FOR NO KEY UPDATE OF d`,
+        [workflowId],
+      );
       if (!deployment) throw new NotFoundError(`There is no workflow ${workflowId}`);
       const snapshot = openSnapshot(sealer, deployment.id, deployment.snapshot);
       await planWorkflow(tx, deployment, await planDeployment(tx, sealer, deployment, snapshot));

@@ -1,4 +1,4 @@
-import type { Workflow, WorkflowStatus } from '@floy/contracts';
+import type { Task, Workflow, WorkflowStatus } from '@floy/contracts';
 import type { Knex } from 'knex';
 import { findById, found } from '../repositories/find.js';
 import { readDeployment } from '../repositories/deployments.js';
@@ -25,11 +25,25 @@ export async function readWorkflowOf(knex: Knex, deploymentId: string): Promise<
   return withTasks(knex, found(rows[0], 'workflow yet of deployment', deployment.id));
 }
 
+/** The workflow of a deployment that has one, in one trip. Throws NotFoundError. */
+export async function readPlannedWorkflow(knex: Knex, deploymentId: string): Promise<Workflow> {
+  const [rows, tasks] = await Promise.all([
+    knex<WorkflowRow>('workflows').where({ deployment_id: deploymentId }).select('*'),
+    tasksOfDeployment(knex, deploymentId),
+  ]);
+  const row = found((rows as WorkflowRow[])[0], 'workflow of deployment', deploymentId);
+  return workflowOf(row, tasks);
+}
+
 async function withTasks(knex: Knex, row: WorkflowRow): Promise<Workflow> {
+  return workflowOf(row, await tasksOfDeployment(knex, row.deployment_id));
+}
+
+function workflowOf(row: WorkflowRow, tasks: Task[]): Workflow {
   return {
     id: row.id,
     deployment_id: row.deployment_id,
-    tasks: await tasksOfDeployment(knex, row.deployment_id),
+    tasks,
     status: row.status,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),

@@ -22,13 +22,13 @@ export function createDeploymentRepository(knex: Knex, transact: Transact): Depl
   return {
     create: (deployment) =>
       transact(async (tx) => {
-        const { id } = await createDeployment(tx, {
+        const row = await createDeployment(tx, {
           versionId: deployment.version_id,
           applicationIds: deployment.application_ids,
           environmentId: deployment.environment_id,
           createdBy: deployment.created_by,
         });
-        return readDeployment(tx.knex, id);
+        return deploymentOf({ ...row, application_ids: [...deployment.application_ids] });
       }),
     getById,
     list({ status, environmentId, versionId, ...page }) {

@@ -1,11 +1,11 @@
 import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
-import { newId } from '../ids.js';
 import { endDeployment, settle } from './deployment-changes.js';
+import { makeWorkflow } from './plan-workflow.js';
 import { setStatus } from './set-status.js';
 
 export type Admission =
-  | { admitted: true; deployment: DeploymentRow }
+  | { admitted: true; deployment: DeploymentRow; applicationIds: string[] }
   /** Behind whom it waits; empty where it is no longer pending. */
   | { admitted: false; waitingFor: string };
 
@@ -22,29 +22,21 @@ interface Queued {
  * frees its slots without that lock, so a slot can only go away meanwhile, never appear.
  */
 export async function admit(tx: Transaction, deploymentId: string): Promise<Admission> {
-  const wanted = await tx.row<DeploymentRow>('SELECT * FROM deployments WHERE id = ?', [
-    deploymentId,
+  // One trip: what reads begins when what locks before it has its lock, and sees what is committed.
+  const [locked, deployment, earlier, own] = await Promise.all([
+    tx.execute(
+      `SELECT 1 FROM environments WHERE id =
+         (SELECT environment_id FROM deployments WHERE id = ? AND status = 'pending') FOR NO KEY UPDATE`,
+      [deploymentId],
+    ),
+    tx.row<DeploymentRow>(
+      "SELECT * FROM deployments WHERE id = ? AND status = 'pending' FOR NO KEY UPDATE",
+      [deploymentId],
+    ),
+    earlierThan(tx, deploymentId),
+    applicationsOf(tx, deploymentId),
   ]);
-  if (!wanted || wanted.status !== 'pending') return { admitted: false, waitingFor: '' };
-  await tx.execute('SELECT 1 FROM environments WHERE id = ? FOR NO KEY UPDATE', [
-    wanted.environment_id,
-  ]);
-  const deployment = await tx.row<DeploymentRow>(
-    "SELECT * FROM deployments WHERE id = ? AND status = 'pending' FOR NO KEY UPDATE",
-    [deploymentId],
-  );
-  if (!deployment) return { admitted: false, waitingFor: '' };
-
-  const earlier = await tx.rows<Queued>(
-    `SELECT d.id, array_agg(a.application_id) AS applications
-     FROM deployments d JOIN deployment_applications a ON a.deployment_id = d.id
-     WHERE d.environment_id = ? AND d.settled_at IS NULL AND d.id <> ?
-       AND (d.phase <> 'queued' OR (d.kind <> 'rollback', d.queued_at, d.id) <
-         (SELECT me.kind <> 'rollback', me.queued_at, me.id FROM deployments me WHERE me.id = ?))
-     GROUP BY d.id ORDER BY d.phase = 'queued', d.kind <> 'rollback', d.queued_at, d.id`,
-    [deployment.environment_id, deployment.id, deployment.id],
-  );
-  const own = await applicationsOf(tx, deployment.id);
+  if (locked !== 1 || !deployment) return { admitted: false, waitingFor: '' };
   // It waits behind the last of them: when that settles, this one alone is woken, not the whole queue.
   const before = earlier.findLast(({ applications }) =>
     applications.some((id) => own.includes(id)),
@@ -57,14 +49,25 @@ export async function admit(tx: Transaction, deploymentId: string): Promise<Admi
     ]);
     return { admitted: false, waitingFor: before.id };
   }
-  await tx.knex('slots').insert(
-    own.map((application_id) => ({
-      application_id,
-      environment_id: deployment.environment_id,
-      deployment_id: deployment.id,
-    })),
+  await tx.execute(
+    'INSERT INTO slots (application_id, environment_id, deployment_id) SELECT unnest(?::text[]), ?, ?',
+    [own, deployment.environment_id, deployment.id],
   );
-  return { admitted: true, deployment };
+  return { admitted: true, deployment, applicationIds: own };
+}
+
+/** The deployments to the same environment that have not settled and stand before this one. */
+function earlierThan(tx: Transaction, deploymentId: string): Promise<Queued[]> {
+  return tx.rows<Queued>(
+    `SELECT d.id, array_agg(a.application_id) AS applications
+     FROM deployments me JOIN deployments d ON d.environment_id = me.environment_id
+     JOIN deployment_applications a ON a.deployment_id = d.id
+     WHERE me.id = ? AND d.settled_at IS NULL AND d.id <> me.id
+       AND (d.phase <> 'queued' OR
+            (d.kind <> 'rollback', d.queued_at, d.id) < (me.kind <> 'rollback', me.queued_at, me.id))
+     GROUP BY d.id ORDER BY d.phase = 'queued', d.kind <> 'rollback', d.queued_at, d.id`,
+    [deploymentId],
+  );
 }
 
 async function applicationsOf(tx: Transaction, deploymentId: string): Promise<string[]> {
@@ -81,19 +84,17 @@ export async function startDeployment(
   deployment: DeploymentRow,
   start: { snapshot: Buffer; autoRollback: boolean },
 ): Promise<void> {
-  await setStatus(tx, 'deployment', deployment.id, 'running', {
-    phase: 'forward',
-    started_at: tx.knex.fn.now(),
-    snapshot: start.snapshot,
-    auto_rollback: start.autoRollback,
-    waiting_for: '',
-    deadline_at: null,
-  });
-  await tx
-    .knex('workflows')
-    .insert({ id: newId('wf'), deployment_id: deployment.id })
-    .onConflict('deployment_id')
-    .ignore();
+  await Promise.all([
+    setStatus(tx, 'deployment', deployment.id, 'running', {
+      phase: 'forward',
+      started_at: tx.knex.fn.now(),
+      snapshot: start.snapshot,
+      auto_rollback: start.autoRollback,
+      waiting_for: '',
+      deadline_at: null,
+    }),
+    makeWorkflow(tx, deployment.id),
+  ]);
   tx.event({ stream: deployment.id, type: 'deployment.running', subject: deployment.id });
   tx.send('start-workflow', { deployment_id: deployment.id });
 }

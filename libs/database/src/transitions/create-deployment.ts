@@ -50,20 +50,23 @@ export async function createDeployment(
   tx: Transaction,
   wish: NewDeployment,
 ): Promise<DeploymentRow> {
-  const version = await tx.row<VersionRow>(
-    'SELECT repository, repository_key, git_tag, git_commit FROM versions WHERE id = ? FOR KEY SHARE',
-    [wish.versionId],
-  );
+  const [version, environment, applications, now] = await Promise.all([
+    tx.row<VersionRow>(
+      'SELECT repository, repository_key, git_tag, git_commit FROM versions WHERE id = ? FOR KEY SHARE',
+      [wish.versionId],
+    ),
+    tx.row<EnvironmentRow>(
+      'SELECT name, type, is_active, config FROM environments WHERE id = ? FOR KEY SHARE',
+      [wish.environmentId],
+    ),
+    tx.rows<ApplicationRow>(
+      'SELECT id, name, repository, repository_key, config FROM applications WHERE id = ANY(?) ORDER BY id FOR KEY SHARE',
+      [wish.applicationIds],
+    ),
+    tx.now(),
+  ]);
   if (!version) throw notFound('version_id', 'version', wish.versionId);
-  const environment = await tx.row<EnvironmentRow>(
-    'SELECT name, type, is_active, config FROM environments WHERE id = ? FOR KEY SHARE',
-    [wish.environmentId],
-  );
   if (!environment) throw notFound('environment_id', 'environment', wish.environmentId);
-  const applications = await tx.rows<ApplicationRow>(
-    'SELECT id, name, repository, repository_key, config FROM applications WHERE id = ANY(?) ORDER BY id FOR KEY SHARE',
-    [wish.applicationIds],
-  );
   for (const [index, id] of wish.applicationIds.entries()) {
     const application = applications.find((row) => row.id === id);
     if (!application) throw notFound(`application_ids[${index}]`, 'application', id);
@@ -84,8 +87,8 @@ export async function createDeployment(
     await refuseTaken(tx, wish, version, environment, applications);
 
   const id = newId('dep');
-  const deadline = new Date((await tx.now()).getTime() + pendingDays * 86_400_000);
-  const [row] = await tx
+  const deadline = new Date(now.getTime() + pendingDays * 86_400_000);
+  const deployment = tx
     .knex('deployments')
     .insert({
       id,
@@ -97,15 +100,18 @@ export async function createDeployment(
       created_by: wish.createdBy,
       deadline_at: deadline,
     })
-    .returning<DeploymentRow[]>('*');
+    .returning('*');
+  const [stored] = await Promise.all([
+    tx.built<DeploymentRow>(deployment),
+    tx.execute(
+      `INSERT INTO deployment_applications (deployment_id, application_id, position)
+       SELECT ?, application_id, position - 1
+       FROM unnest(?::text[]) WITH ORDINALITY AS a(application_id, position)`,
+      [id, wish.applicationIds],
+    ),
+  ]);
+  const [row] = stored.rows;
   if (!row) throw new Error('the deployment was not stored');
-  await tx.knex('deployment_applications').insert(
-    wish.applicationIds.map((application_id, position) => ({
-      deployment_id: id,
-      application_id,
-      position,
-    })),
-  );
   tx.event({
     stream: id,
     type: 'deployment.created',

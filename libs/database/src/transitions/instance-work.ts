@@ -25,18 +25,19 @@ export async function beginInstance(
   ids: { deploymentId: string; instanceId: string },
   work: InstanceWork,
 ): Promise<boolean> {
-  const deployment = await lockDeployment(tx, ids.deploymentId);
-  if (!deployment) return false;
-  const instance = await tx.row<InstanceRow & { timeout_seconds: number }>(
-    `UPDATE release_instances i
+  const [deployment, instance] = await Promise.all([
+    lockDeployment(tx, ids.deploymentId),
+    tx.row<InstanceRow>(
+      `UPDATE release_instances i
      SET started_at = coalesce(i.started_at, now()), attempts = attempts + 1, updated_at = now(),
          deadline_at = CASE WHEN i.started_at IS NULL THEN now() + make_interval(secs => r.timeout_seconds) ELSE i.deadline_at END
      FROM releases r
      WHERE i.id = ? AND r.id = i.release_id AND i.status = ? AND NOT i.stopping
-     RETURNING i.*, r.timeout_seconds`,
-    [ids.instanceId, work],
-  );
-  if (!instance) return false;
+     RETURNING i.*`,
+      [ids.instanceId, work],
+    ),
+  ]);
+  if (!deployment || !instance) return false;
   if (instance.attempts === 1) {
     const started = await setStatus(tx, 'release', instance.release_id, 'in_progress');
     if (started)

@@ -17,6 +17,14 @@ export interface TaskToCreate extends PlannedTask {
   refusal: string | null;
 }
 
+/** The workflow of a deployment, unless it has one. */
+export async function makeWorkflow(tx: Transaction, deploymentId: string): Promise<void> {
+  await tx.execute(
+    'INSERT INTO workflows (id, deployment_id) VALUES (?, ?) ON CONFLICT (deployment_id) DO NOTHING',
+    [newId('wf'), deploymentId],
+  );
+}
+
 /**
  * Stores the tasks of a running deployment and hands out those that are ready, in one transaction.
  * On a retry the tasks are there already and keep their ids; their inputs are renewed.
@@ -26,15 +34,15 @@ export async function planWorkflow(
   deployment: DeploymentRow,
   tasks: TaskToCreate[],
 ): Promise<void> {
-  const workflow = await tx.row<{ id: string }>(
-    'SELECT id FROM workflows WHERE deployment_id = ?',
-    [deployment.id],
-  );
+  const [workflow, existing] = await Promise.all([
+    tx.row<{ id: string }>('SELECT id FROM workflows WHERE deployment_id = ?', [deployment.id]),
+    tx.rows<TaskRow>('SELECT * FROM tasks WHERE deployment_id = ? AND undo_of IS NULL', [
+      deployment.id,
+    ]),
+    // Asked along: most of what follows says when.
+    tx.now(),
+  ]);
   if (!workflow) throw new Error(`deployment ${deployment.id} has no workflow`);
-  const existing = await tx.rows<TaskRow>(
-    'SELECT * FROM tasks WHERE deployment_id = ? AND undo_of IS NULL',
-    [deployment.id],
-  );
   const ids = new Map(
     tasks.map((task) => [
       task.key,
@@ -43,6 +51,8 @@ export async function planWorkflow(
     ]),
   );
   const repeated = new Set<string>();
+  // Sent in this order and waited for at once: nothing here needs an answer of what was before it.
+  const stored: Promise<unknown>[] = [];
   for (const [position, task] of tasks.entries()) {
     const id = ids.get(task.key) ?? newId('task');
     const columns = {
@@ -55,9 +65,9 @@ export async function planWorkflow(
     if (before) {
       if (inputsChanged(before, task, repeated)) {
         repeated.add(task.key);
-        await repeatTask(tx, before);
+        stored.push(repeatTask(tx, before));
       }
-      await tx.knex('tasks').where({ id, status: 'pending' }).update(columns);
+      stored.push(tx.built(tx.knex('tasks').where({ id, status: 'pending' }).update(columns)));
     } else {
       const key = {
         id,
@@ -65,7 +75,8 @@ export async function planWorkflow(
         workflow_id: workflow.id,
         application_id: task.applicationId,
       };
-      await tx.knex('tasks').insert({ ...key, type: task.type, position, ...columns });
+      const row = { ...key, type: task.type, position, ...columns };
+      stored.push(tx.built(tx.knex('tasks').insert(row)));
       tx.event({
         stream: deployment.id,
         type: 'task.created',
@@ -73,10 +84,11 @@ export async function planWorkflow(
         data: { type: task.type },
       });
     }
-    if (task.known) await useKnownResult(tx, deployment, id, task.known);
-    if (task.refusal !== null) await refuseTask(tx, deployment, id, task.refusal);
+    if (task.known) stored.push(useKnownResult(tx, deployment, id, task.known));
+    if (task.refusal !== null) stored.push(refuseTask(tx, deployment, id, task.refusal));
   }
-  await setStatus(tx, 'workflow', workflow.id, 'running');
+  stored.push(setStatus(tx, 'workflow', workflow.id, 'running'));
+  await Promise.all(stored);
   await advanceDeployment(tx, deployment.id);
 }
 

@@ -19,6 +19,8 @@ export async function claimTargets(
   owner: TargetOwner,
   places: readonly Place[],
 ): Promise<TargetRow[]> {
+  const settled = await unmovedTargets(tx, owner, places);
+  if (settled) return settled;
   const targets: TargetRow[] = [];
   for (const place of [...places].sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1))) {
     const found = await findTarget(tx, owner, place);
@@ -47,6 +49,29 @@ export async function claimTargets(
   return places.flatMap(
     ({ instanceId }) => targets.find((target) => target.instance_id === instanceId) ?? [],
   );
+}
+
+/** All of the targets in one look, where each is there and where it was: nearly always. */
+async function unmovedTargets(
+  tx: Transaction,
+  owner: TargetOwner,
+  places: readonly Place[],
+): Promise<TargetRow[] | undefined> {
+  const rows = await tx.rows<TargetRow>(
+    `SELECT t.* FROM unnest(?::text[], ?::text[], ?::int[], ?::text[])
+       WITH ORDINALITY AS p(instance_id, host, port, deploy_path, position)
+     JOIN targets t USING (instance_id, host, port, deploy_path)
+     WHERE t.environment_id = ? AND t.application_id = ? ORDER BY p.position`,
+    [
+      places.map(({ instanceId }) => instanceId),
+      places.map(({ host }) => host),
+      places.map(({ port }) => port),
+      places.map(({ deployPath }) => deployPath),
+      owner.environmentId,
+      owner.applicationId,
+    ],
+  );
+  return rows.length === places.length ? rows : undefined;
 }
 
 /** The target of a place, unless the place or the instance's id belongs to somebody else. */
@@ -83,5 +108,6 @@ export async function refuseTakenPlaces(
   owner: TargetOwner,
   places: readonly Place[],
 ): Promise<void> {
+  if (await unmovedTargets(tx, owner, places)) return;
   for (const place of places) await findTarget(tx, owner, place);
 }
