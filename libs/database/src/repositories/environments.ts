@@ -5,7 +5,8 @@ import { newId } from '../ids.js';
 import { duplicate, findById, found, isId, listed, referenced, refusing } from './find.js';
 import { openConfig, sealConfig, type StoredConfig } from './sealed-config.js';
 
-interface EnvironmentRow extends StoredConfig {
+/** A row as it is stored. */
+export interface EnvironmentRow extends StoredConfig {
   readonly id: string;
   readonly name: string;
   readonly type: EnvironmentType;
@@ -23,17 +24,7 @@ export function createEnvironmentRepository(knex: Knex, sealer: Sealer): Environ
     details: { name: 'is taken by another environment' },
   });
 
-  function environmentOf(row: EnvironmentRow): Environment {
-    return {
-      id: row.id,
-      name: row.name,
-      type: row.type,
-      config: openConfig(sealer, table, row.id, row),
-      is_active: row.is_active,
-      created_at: row.created_at.toISOString(),
-      updated_at: row.updated_at.toISOString(),
-    };
-  }
+  const environmentOf = (row: EnvironmentRow): Environment => openEnvironment(sealer, row);
 
   return {
     async create({ name, type, config, is_active }) {
@@ -69,5 +60,18 @@ export function createEnvironmentRepository(knex: Knex, sealer: Sealer): Environ
       });
       found(removed === 1 ? id : undefined, 'environment', id.slice(0, 100));
     },
+  };
+}
+
+/** The environment of a row, with its config whole. */
+export function openEnvironment(sealer: Sealer, row: EnvironmentRow): Environment {
+  return {
+    id: row.id,
+    name: row.name,
+    type: row.type,
+    config: openConfig(sealer, 'environments', row.id, row),
+    is_active: row.is_active,
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
   };
 }

@@ -2,7 +2,7 @@ import { beginInstance, finishInstance } from '@floy/database/transitions/instan
 import { messageOf } from '@floy/domain';
 import type { LongHandler } from '@floy/messaging/handlers';
 import type { DeployerDeps } from '../release/deployer-deps.js';
-import type { InstanceContext } from '../release/instance-context.js';
+import { dirsToKeep, type InstanceContext } from '../release/instance-context.js';
 import { runInstance } from '../release/run-instance.js';
 import type { HostWork } from '../rollout/host-work.js';
 import { pruneHost } from '../rollout/prune-host.js';
@@ -42,9 +42,10 @@ async function pruneQuietly(
   host: HostWork,
   context: InstanceContext,
 ): Promise<void> {
-  const { settings, keepDirs, contentDir } = context;
+  const { settings, contentDir } = context;
   try {
-    await pruneHost(deps.hosts, host, settings.deployPath, [...keepDirs, contentDir], 0);
+    const kept = [...(await dirsToKeep(deps.database, context)), contentDir];
+    await pruneHost(deps.hosts, host, settings.deployPath, kept, 0);
   } catch (error) {
     host.signal.throwIfAborted();
     host.log(`Old releases could not be removed: ${messageOf(error)}`);

@@ -7,9 +7,10 @@ import {
   type PhysicalConnection,
 } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
-import { createEnvironmentRepository } from '@floy/database/repositories/environments';
+import { openEnvironment, type EnvironmentRow } from '@floy/database/repositories/environments';
 import type { InstanceRow, ReleaseRow, TargetRow } from '@floy/database/rows';
 import { openSnapshot, type Snapshot } from '@floy/database/snapshot';
+import type { Transaction } from '@floy/database/transaction';
 import { VerdictError, type HostConnection, type HostSettings } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
 
@@ -25,8 +26,6 @@ export interface InstanceContext {
   settings: HostSettings;
   connection: HostConnection;
   login: PhysicalConnection;
-  /** Release folders that must not be pruned on this target. */
-  keepDirs: string[];
 }
 
 /** The folder of a release below `releases/`: the version for people, the id to be unique. */
@@ -43,16 +42,10 @@ export async function loadInstance(
   sealer: Sealer,
   instanceId: string,
 ): Promise<InstanceContext> {
-  const instance = await one<InstanceRow>(database, 'release_instances', instanceId);
-  const release = await one<ReleaseRow>(database, 'releases', instance.release_id);
-  const target = await one<TargetRow>(database, 'targets', instance.target_id);
-  const content =
-    instance.content_release_id === release.id
-      ? release
-      : await one<ReleaseRow>(database, 'releases', instance.content_release_id);
+  const { instance, release, target, content, environment } = await database.transaction((tx) =>
+    readRows(tx, sealer, instanceId),
+  );
   const snapshot = openSnapshot(sealer, content.deployment_id, content.snapshot);
-  const environments = createEnvironmentRepository(database.knex, sealer);
-  const environment = await environments.getById(release.environment_id);
   const login = resolvePhysicalConnection(environment.config);
   const { settings, host } = hostSettings(snapshot, content, target, login, release.service);
   return {
@@ -69,7 +62,33 @@ export async function loadInstance(
     },
     connection: hostConnection(login, host),
     login,
-    keepDirs: await dirsToKeep(database, target, settings.keepReleases),
+  };
+}
+
+/** All rows in one trip. */
+async function readRows(tx: Transaction, sealer: Sealer, instanceId: string) {
+  const of = 'FROM release_instances i JOIN releases r ON r.id = i.release_id';
+  const [instance, release, target, content, environment] = await Promise.all([
+    tx.row<InstanceRow>('SELECT * FROM release_instances WHERE id = ?', [instanceId]),
+    tx.row<ReleaseRow>(`SELECT r.* ${of} WHERE i.id = ?`, [instanceId]),
+    tx.row<TargetRow>(`SELECT t.* ${of} JOIN targets t ON t.id = i.target_id WHERE i.id = ?`, [
+      instanceId,
+    ]),
+    tx.row<ReleaseRow>(
+      `SELECT c.* ${of} JOIN releases c ON c.id = i.content_release_id WHERE i.id = ?`,
+      [instanceId],
+    ),
+    tx.row<EnvironmentRow>(
+      `SELECT e.* ${of} JOIN environments e ON e.id = r.environment_id WHERE i.id = ?`,
+      [instanceId],
+    ),
+  ]);
+  if (!instance || !release || !target || !content || !environment) {
+    throw new VerdictError(`There is no instance ${instanceId} any more`);
+  }
+  return {
+    ...{ instance, release, target, content },
+    environment: openEnvironment(sealer, environment),
   };
 }
 
@@ -105,27 +124,20 @@ export function hostSettings(
   return { settings, host };
 }
 
-async function one<T extends object>(database: Database, table: string, id: string): Promise<T> {
-  const [row] = (await database.knex(table).where({ id }).limit(1)) as T[];
-  if (!row) throw new VerdictError(`There is no ${id} in ${table} any more`);
-  return row;
-}
-
 /**
  * The newest healthy releases, the last good one and what runs now: never pruned, whatever their age
  * (law 7). A release that failed does not count and goes with the next success.
  */
-async function dirsToKeep(
+export async function dirsToKeep(
   database: Database,
-  target: TargetRow,
-  keepReleases: number,
+  { target, settings }: InstanceContext,
 ): Promise<string[]> {
   const healthy = (await database
     .knex('healthy_releases')
     .where({ target_id: target.id })
     .orderBy('healthy_at', 'desc')
     // What is being released becomes one of them.
-    .limit(Math.max(0, keepReleases - 1))
+    .limit(Math.max(0, settings.keepReleases - 1))
     .select('release_id')) as { release_id: string }[];
   const ids = [
     ...healthy.map(({ release_id }) => release_id),
