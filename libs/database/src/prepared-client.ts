@@ -44,7 +44,8 @@ type Query = (statement: string | (Statement & { name?: string }), done: Done) =
 /**
  * Makes the client of a pool, which differs from that of `pg` in two ways. Statements that come
  * again are prepared: the server parses and plans them once per connection instead of every time.
- * And statements that are sent together (`Promise.all`) travel together, carried out in order.
+ * And statements that are sent together (`Promise.all`) travel together, carried out in order, as do
+ * BEGIN and what comes after it.
  *
  * A migration of a newer Floy may add columns to what is selected by a prepared statement of this
  * one; the server refuses its next use. Outside of a transaction it is sent again at once; in one,
@@ -57,8 +58,15 @@ export function createPreparedClient(statements: Statements): typeof pg.Client {
         ...(typeof config === 'string' ? { connectionString: config } : config),
         pipeline: true,
       });
-      const send = this.query.bind(this) as Query;
+      const submit = this.query.bind(this) as Query;
+      const send: Query = (statement, done) => {
+        const { stream } = this.connection;
+        stream.cork();
+        process.nextTick(() => stream.uncork());
+        return submit(statement, done);
+      };
       const query: Query = (statement, done) => {
+        if (isBegin(statement)) return begin(statement, done);
         // Without values it may be several statements in one, which cannot be prepared.
         if (typeof statement === 'string' || !statement.values?.length)
           return send(statement, done);
@@ -71,9 +79,21 @@ export function createPreparedClient(statements: Statements): typeof pg.Client {
           send(statement, done);
         });
       };
+      /** Goes with the first statement: whatever lets BEGIN fail lets that one fail too. */
+      const begin: Query = (statement, done) => {
+        const { stream } = this.connection;
+        stream.cork();
+        setImmediate(() => stream.uncork());
+        submit(statement, () => undefined);
+        done(null, { command: 'BEGIN', rows: [], fields: [], rowCount: null, oid: 0 });
+      };
       this.query = query as typeof this.query;
     }
   };
+}
+
+function isBegin(statement: string | Statement): boolean {
+  return (typeof statement === 'string' ? statement : statement.text) === 'BEGIN;';
 }
 
 /** "cached plan must not change result type": the schema has grown since it was prepared. */
