@@ -28,7 +28,7 @@ export interface GatewayAppDeps extends GatewayDeps {
 export function createGatewayApp(deps: GatewayAppDeps): RequestListener {
   const { database } = deps;
   const tokens = createTokenRepository(database.knex);
-  const { whileReachable } = createReachability(database.url);
+  const { whileReachable } = createReachability(database);
   const require = createRequire(import.meta.url);
   return createHttpApp<Scope, TokenHolder>({
     routes: routeTable,

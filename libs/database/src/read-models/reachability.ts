@@ -1,11 +1,16 @@
 import { UnavailableError } from '@floy/domain';
 import pg from 'pg';
-import { connectionSettings } from '../database.js';
+import { connectionSettings, type Database } from '../database.js';
 
 /** A request that took this long asks whether Postgres is there at all. Milliseconds. */
 const PATIENCE_MS = 150;
 /** How long a connection and one statement may take where it is there. Milliseconds. */
-const PROBE_MS = 700;
+const PROBE_MS = 600;
+/**
+ * Whoever of this process was answered so recently has shown that Postgres is there: on a loaded
+ * machine a new connection takes longer than requests that are under way. Milliseconds.
+ */
+const RECENT_MS = 250;
 /** How long an answer of the probe holds. Milliseconds. */
 const KNOWN_MS = 500;
 
@@ -18,12 +23,15 @@ export interface Reachability {
   whileReachable<T>(work: Promise<T>): Promise<T>;
 }
 
-/** Watches over a database's URL; nothing runs while requests are quick. */
-export function createReachability(url: string): Reachability {
+/** Watches over a database; nothing runs while requests are quick. */
+export function createReachability({ url, knex }: Pick<Database, 'url' | 'knex'>): Reachability {
+  let answeredAt = -Infinity;
+  knex.on('query-response', () => (answeredAt = performance.now()));
   let probe: { readonly answer: Promise<boolean>; readonly until: number } | undefined;
 
   function isReachable(): Promise<boolean> {
     const now = performance.now();
+    if (now - answeredAt < RECENT_MS) return Promise.resolve(true);
     if (probe === undefined || now > probe.until) {
       probe = { answer: tryOnce(url), until: now + KNOWN_MS };
     }
