@@ -32,7 +32,12 @@ export const benchFootprint: Bench = async (run) => {
   const figures = [
     withinLimit('footprint', 'start to ready, new data folder', median(fresh), READY),
     withinLimit('footprint', 'start to ready, existing data folder', median(again), READY),
-    withinLimit('footprint', `resident when idle for ${IDLE_SECONDS} s`, idle.at(-1) ?? 0, MEMORY),
+    withinLimit(
+      'footprint',
+      `resident while idle, most in ${IDLE_SECONDS} s`,
+      Math.max(...idle),
+      MEMORY,
+    ),
   ];
   const notes = [
     `Node ${process.versions.node}; median of ${STARTS} starts, slowest ${Math.max(...fresh).toFixed(2)} s and ${Math.max(...again).toFixed(2)} s.`,
