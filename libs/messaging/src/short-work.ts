@@ -34,7 +34,9 @@ export async function doShortWork<K extends MessageKind>(
           messageId,
         ]);
       } else {
-        tx.atEnd('UPDATE messages SET done_at = clock_timestamp() WHERE id = ?', [messageId]);
+        await tx.execute('UPDATE messages SET done_at = clock_timestamp() WHERE id = ?', [
+          messageId,
+        ]);
       }
     });
   } catch (error) {

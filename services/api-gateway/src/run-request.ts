@@ -1,4 +1,3 @@
-import { noteInAudit } from '@floy/database/repositories/audit';
 import { createIdempotencyKeys } from '@floy/database/repositories/idempotency-keys';
 import type {
   IdempotencyKeys,
@@ -50,7 +49,7 @@ export async function runRequest(
     const first = await route.handle(scope, input);
     const answer = answerOf(first, route);
     if (repeatable !== undefined && answer !== undefined) await keys.keep(repeatable, answer);
-    noteInAudit(tx, {
+    await scope.audit.note({
       actor: actor.name,
       token_id: actor.tokenId,
       action: `${route.method} /api/v1${route.path}`,

@@ -23,11 +23,8 @@ export function createWorkflowManager(tx: Transaction, sealer: Sealer): Workflow
   return {
     /** The workflow of a deployment, made where it has none yet. */
     async createWorkflow(deployment) {
-      const [, workflow] = await Promise.all([
-        makeWorkflow(tx, deployment.id),
-        readPlannedWorkflow(tx.knex, deployment.id),
-      ]);
-      return workflow;
+      await makeWorkflow(tx, deployment.id);
+      return readPlannedWorkflow(tx.knex, deployment.id);
     },
 
     /** Plans every task of the workflow and hands out what is ready. */
