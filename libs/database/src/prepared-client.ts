@@ -39,7 +39,8 @@ interface Statement {
   readonly values?: readonly unknown[];
 }
 type Done = (error: Error | null, result?: pg.QueryResult) => void;
-type Query = (statement: string | (Statement & { name?: string }), done: Done) => unknown;
+type Query = (statement: string | Statement, done: Done) => unknown;
+type Submit = (statement: string | Statement | pg.Query, done: Done) => unknown;
 
 /**
  * Makes the client of a pool, which differs from that of `pg` in two ways. Statements that come
@@ -58,8 +59,8 @@ export function createPreparedClient(statements: Statements): typeof pg.Client {
         ...(typeof config === 'string' ? { connectionString: config } : config),
         pipeline: true,
       });
-      const submit = this.query.bind(this) as Query;
-      const send: Query = (statement, done) => {
+      const submit = this.query.bind(this) as Submit;
+      const send: Submit = (statement, done) => {
         const { stream } = this.connection;
         stream.cork();
         process.nextTick(() => stream.uncork());
@@ -72,12 +73,15 @@ export function createPreparedClient(statements: Statements): typeof pg.Client {
           return send(statement, done);
         const name = statements.nameOf(statement.text);
         if (name === undefined) return send(statement, done);
-        return send({ ...statement, name }, (error, result) => {
+        const answered: Done = (error, result) => {
           if (!isStalePlan(error)) return done(error, result);
           statements.renew();
           if (this.getTransactionStatus() !== 'I') return done(error, result);
           send(statement, done);
-        });
+        };
+        // Made here, since `pg` copies what it is given at the price of sending it.
+        const prepared = new pg.Query(statement.text, [...statement.values], answered as never);
+        return send(Object.assign(prepared, { name }), answered);
       };
       /** Goes with the first statement: whatever lets BEGIN fail lets that one fail too. */
       const begin: Query = (statement, done) => {

@@ -105,4 +105,18 @@ describeHere('a transaction', () => {
     await expect(late).rejects.toThrow('The transaction is over');
     expect(await own.query('SELECT id FROM late')).toEqual([]);
   });
+
+  it('has not happened where only what goes with its commit fails', async () => {
+    await own.query('CREATE TABLE half (id int PRIMARY KEY)');
+    published.length = 0;
+    const failing = database.transaction(async (tx) => {
+      await tx.execute('INSERT INTO half VALUES (?)', [1]);
+      tx.atEnd('INSERT INTO half VALUES (?)', [1]);
+      tx.send('start-deployment', { deployment_id: 'dep_half' });
+    });
+    await expect(failing).rejects.toMatchObject({ code: '23505' });
+    await database.flushed();
+    expect(published).toEqual([]);
+    expect(await own.query('SELECT id FROM half')).toEqual([]);
+  });
 });

@@ -20,7 +20,7 @@ export interface NewEvent {
 /**
  * One transaction. What is asked of `rows`, `row`, `execute` and `built` is carried out in the order
  * of the calls, also where they are not waited for one by one: `Promise.all([…])` is one trip to
- * Postgres and back. What goes through `knex` is not part of that order.
+ * Postgres and back. What goes through `knex` is sent later.
  */
 export interface Transaction {
   readonly knex: Knex.Transaction;
@@ -31,6 +31,8 @@ export interface Transaction {
   execute(sql: string, bindings?: readonly unknown[]): Promise<number>;
   /** What a query of Knex' answers, and how many rows it changed. */
   built<T extends object>(query: Knex.QueryBuilder): Promise<{ rows: T[]; changed: number }>;
+  /** A statement whose answer nobody needs: carried out with the last ones before the commit. */
+  atEnd(sql: string, bindings?: readonly unknown[]): void;
   /** Adds a message: at once, or not before `at`. */
   send<K extends MessageKind>(kind: K, payload: MessagePayloads[K], at?: Date): void;
   /** Adds a line of history; written by the last statements before the commit. */
@@ -51,18 +53,22 @@ export async function runTransaction<T>(
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     const effects: CommitEffects = { messages: [], nudges: [] };
+    let finishing: Promise<void> = Promise.resolve();
     try {
       const result = await pool.transaction(async (trx) => {
         const { run, close } = await openStatements(trx);
         const { tx, finish } = createTransaction(trx, run, effects);
         try {
           const value = await work(tx);
-          await finish();
+          finishing = finish();
+          finishing.catch(() => undefined);
           return value;
         } finally {
           close();
         }
       });
+      // COMMIT went along with the last statements; where one of them failed, it rolled back.
+      await finishing;
       dispatch(effects);
       return result;
     } catch (error) {
@@ -81,6 +87,7 @@ function createTransaction(trx: Knex.Transaction, run: RunStatement, effects: Co
     at: Date | null;
   }[] = [];
   const history: NewEvent[] = [];
+  const atEnd: [sql: string, bindings?: readonly unknown[]][] = [];
   let startedAt: Date | undefined;
 
   const tx: Transaction = {
@@ -95,6 +102,7 @@ function createTransaction(trx: Knex.Transaction, run: RunStatement, effects: Co
       const { rows, rowCount } = await run(sql, bindings);
       return { rows: rows as R[], changed: rowCount };
     },
+    atEnd: (...statement) => void atEnd.push(statement),
     send(kind, payload, at) {
       const subject = subjectOf(kind, payload);
       outbox.push({
@@ -116,7 +124,11 @@ function createTransaction(trx: Knex.Transaction, run: RunStatement, effects: Co
   /** What was gathered, in one trip: nothing of it is needed by anything but the commit. */
   async function finish(): Promise<void> {
     const streams = [...new Set(history.map(({ stream }) => stream))].sort();
-    await Promise.all([outbox.length > 0 && writeMessages(), ...streams.map(writeEvents)]);
+    await Promise.all([
+      ...atEnd.map((statement) => run(...statement)),
+      outbox.length > 0 && writeMessages(),
+      ...streams.map(writeEvents),
+    ]);
   }
 
   async function writeMessages(): Promise<void> {

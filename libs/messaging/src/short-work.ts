@@ -34,9 +34,7 @@ export async function doShortWork<K extends MessageKind>(
           messageId,
         ]);
       } else {
-        await tx.execute('UPDATE messages SET done_at = clock_timestamp() WHERE id = ?', [
-          messageId,
-        ]);
+        tx.atEnd('UPDATE messages SET done_at = clock_timestamp() WHERE id = ?', [messageId]);
       }
     });
   } catch (error) {

@@ -1,3 +1,4 @@
+import { noteInAudit } from '@floy/database/repositories/audit';
 import { createIdempotencyKeys } from '@floy/database/repositories/idempotency-keys';
 import type {
   IdempotencyKeys,
@@ -49,7 +50,7 @@ export async function runRequest(
     const first = await route.handle(scope, input);
     const answer = answerOf(first, route);
     if (repeatable !== undefined && answer !== undefined) await keys.keep(repeatable, answer);
-    await scope.audit.note({
+    noteInAudit(tx, {
       actor: actor.name,
       token_id: actor.tokenId,
       action: `${route.method} /api/v1${route.path}`,

@@ -9,28 +9,37 @@ import { FloyError } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
 import { checkSnapshot, rollsBack } from './check-snapshot.js';
 
+/**
+ * Admits a pending deployment if its turn has come and fixes what it will do. What can never be
+ * carried out ends at once, saying why. Answers whether it still has to wait.
+ */
+export async function startPending(
+  tx: Transaction,
+  sealer: Sealer,
+  deploymentId: string,
+): Promise<boolean> {
+  const admission = await admit(tx, deploymentId);
+  if (!admission.admitted) return admission.waitingFor !== '';
+  const { deployment, applicationIds } = admission;
+  try {
+    const { snapshot, today } = await takeSnapshot(tx, sealer, deployment, applicationIds);
+    checkSnapshot(snapshot, today);
+    await startDeployment(tx, deployment, {
+      snapshot: sealSnapshot(sealer, deployment.id, snapshot),
+      autoRollback: rollsBack(snapshot),
+    });
+  } catch (error) {
+    if (!(error instanceof FloyError)) throw error;
+    await refuseDeployment(tx, deployment, error.message);
+  }
+  return false;
+}
+
 /** The seeds' DeploymentManager, in one transaction. */
 export function createDeploymentManager(tx: Transaction, sealer: Sealer): DeploymentManager {
   return {
-    /**
-     * Admits a pending deployment if its turn has come and fixes what it will do; does nothing where
-     * it still has to wait. What can never be carried out ends at once, saying why.
-     */
     async startDeployment(deploymentId) {
-      const admission = await admit(tx, deploymentId);
-      if (!admission.admitted) return;
-      const { deployment, applicationIds } = admission;
-      try {
-        const { snapshot, today } = await takeSnapshot(tx, sealer, deployment, applicationIds);
-        checkSnapshot(snapshot, today);
-        await startDeployment(tx, deployment, {
-          snapshot: sealSnapshot(sealer, deployment.id, snapshot),
-          autoRollback: rollsBack(snapshot),
-        });
-      } catch (error) {
-        if (!(error instanceof FloyError)) throw error;
-        await refuseDeployment(tx, deployment, error.message);
-      }
+      await startPending(tx, sealer, deploymentId);
     },
 
     async cancelDeployment(actor: Actor, deploymentId) {

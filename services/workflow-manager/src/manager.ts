@@ -23,8 +23,11 @@ export function createWorkflowManager(tx: Transaction, sealer: Sealer): Workflow
   return {
     /** The workflow of a deployment, made where it has none yet. */
     async createWorkflow(deployment) {
-      await makeWorkflow(tx, deployment.id);
-      return readPlannedWorkflow(tx.knex, deployment.id);
+      const [, workflow] = await Promise.all([
+        makeWorkflow(tx, deployment.id),
+        readPlannedWorkflow(tx.knex, deployment.id),
+      ]);
+      return workflow;
     },
 
     /** Plans every task of the workflow and hands out what is ready. */

@@ -1,6 +1,7 @@
 import type { AuditEntry, Listed, Page } from '@floy/contracts';
 import type { Knex } from 'knex';
 import { newId } from '../ids.js';
+import type { Transaction } from '../transaction.js';
 import { listed } from './find.js';
 
 interface AuditRow extends Omit<AuditEntry, 'at'> {
@@ -11,16 +12,21 @@ interface AuditRow extends Omit<AuditEntry, 'at'> {
 export type AuditNote = Omit<AuditEntry, 'id' | 'at'>;
 
 export interface AuditRepository {
-  /** Written in the transaction of what it tells of. */
-  note(entry: AuditNote): Promise<void>;
   list(filter: Page & { readonly actor?: string }): Promise<Listed<AuditEntry>>;
+}
+
+/** Adds a line, with the last statements of the transaction of what it tells of. */
+export function noteInAudit(tx: Transaction, note: AuditNote): void {
+  const { actor, token_id, action, subject, outcome, request_id } = note;
+  tx.atEnd(
+    `INSERT INTO audit (id, actor, token_id, action, subject, outcome, request_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    [newId('aud'), actor, token_id, action, subject, outcome, request_id],
+  );
 }
 
 export function createAuditRepository(knex: Knex): AuditRepository {
   return {
-    async note(entry) {
-      await knex('audit').insert({ id: newId('aud'), ...entry });
-    },
     list({ actor, ...page }) {
       const query = knex('audit').select('*');
       if (actor !== undefined) query.where({ actor });

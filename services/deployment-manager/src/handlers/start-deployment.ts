@@ -2,7 +2,7 @@ import { refuseDeployment } from '@floy/database/transitions/admit';
 import { lockDeployment } from '@floy/database/transitions/load-tree';
 import type { ShortHandler } from '@floy/messaging/handlers';
 import type { Sealer } from '@floy/secrets/sealing';
-import { createDeploymentManager } from '../manager.js';
+import { startPending } from '../manager.js';
 
 /** A waiting deployment is woken by what settles before it; this is the backstop. Seconds. */
 const waitSeconds = 30;
@@ -10,11 +10,7 @@ const waitSeconds = 30;
 export function startDeploymentHandler(sealer: Sealer): ShortHandler<'start-deployment'> {
   return {
     async handle(tx, { deployment_id }) {
-      await createDeploymentManager(tx, sealer).startDeployment(deployment_id);
-      const row = await tx.row<{ status: string }>('SELECT status FROM deployments WHERE id = ?', [
-        deployment_id,
-      ]);
-      if (row?.status !== 'pending') return { done: true };
+      if (!(await startPending(tx, sealer, deployment_id))) return { done: true };
       return { later: new Date((await tx.now()).getTime() + waitSeconds * 1000) };
     },
     async dead(tx, { deployment_id }, reason) {
