@@ -1,7 +1,8 @@
-import knex, { type Knex } from 'knex';
+import type { Knex } from 'knex';
 import pg from 'pg';
 import { createAfterCommit, type Publisher } from './after-commit.js';
-import { createPreparedClient, createStatements } from './prepared-client.js';
+import { createBuilder, createQueries } from './queries.js';
+import { createStatements } from './statements.js';
 import { runTransaction, type Transaction } from './transaction.js';
 
 export interface DatabaseOptions {
@@ -63,31 +64,27 @@ const getTypeParser = ((oid: number, format?: 'text' | 'binary') =>
     : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser;
 
 export function createDatabase(options: DatabaseOptions): Database {
-  const pool = knex({
-    client: 'pg',
-    connection: connectionSettings(options.url, options.applicationName) as Knex.PgConnectionConfig,
-    // An unreachable server fails requests at once instead of queueing them until the time is up.
-    pool: {
-      min: 0,
-      max: options.poolSize ?? 10,
-      propagateCreateError: true,
-      idleTimeoutMillis: 60_000,
-    },
-    acquireConnectionTimeout: 5000,
-    // What fails is thrown; nothing of it is printed beside the log.
-    log: { warn: () => undefined, error: () => undefined, debug: () => undefined },
+  const pool = new pg.Pool({
+    ...connectionSettings(options.url, options.applicationName),
+    max: options.poolSize ?? 10,
+    idleTimeoutMillis: 60_000,
+    // Statements that are sent without waiting in between travel together.
+    pipeline: true,
   });
-  const client = pool.client as { driver: object };
-  client.driver = { ...client.driver, Client: createPreparedClient(createStatements()) };
-  const afterCommit = createAfterCommit(pool, options.publisher);
+  // A connection that breaks fails what runs on it and leaves the pool; nobody else has to hear.
+  pool.on('error', () => undefined);
+  pool.on('connect', (connection) => connection.on('error', () => undefined));
+  const queries = createQueries(pool);
+  const connections = { pool, statements: createStatements(), build: createBuilder() };
+  const afterCommit = createAfterCommit(queries, options.publisher);
   return {
-    knex: pool,
+    knex: queries,
     url: options.url,
-    transaction: (work) => runTransaction(pool, work, afterCommit.dispatch),
+    transaction: (work) => runTransaction(connections, work, afterCommit.dispatch),
     flushed: afterCommit.flushed,
     async close() {
       await afterCommit.flushed();
-      await pool.destroy();
+      await pool.end();
     },
   };
 }

@@ -3,6 +3,7 @@ import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
 import type { OutgoingMessage } from './after-commit.js';
 import { createDatabase, type Database } from './database.js';
+import type { Transaction } from './transaction.js';
 
 const describeHere = await needsPostgres();
 
@@ -118,5 +119,37 @@ describeHere('a transaction', () => {
     await database.flushed();
     expect(published).toEqual([]);
     expect(await own.query('SELECT id FROM half')).toEqual([]);
+  });
+
+  it('has not happened where a statement failed and nobody minded', async () => {
+    await own.query('CREATE TABLE minded (id int PRIMARY KEY)');
+    const hiding = database.transaction(async (tx) => {
+      await tx.execute('INSERT INTO minded VALUES (?)', [1]);
+      await tx.execute('INSERT INTO minded VALUES (?)', [1]).catch(() => undefined);
+    });
+    await expect(hiding).rejects.toThrow('rolled back');
+    expect(await own.query('SELECT id FROM minded')).toEqual([]);
+  });
+
+  it('refuses queries of its own after its end', async () => {
+    let late: Transaction['knex'] | undefined;
+    await database.transaction(async ({ knex }) => {
+      late = knex;
+      expect(await knex('minded').select('id')).toEqual([]);
+    });
+    await expect(late?.('minded').insert({ id: 2 })).rejects.toThrow('The transaction is over');
+    expect(await own.query('SELECT id FROM minded')).toEqual([]);
+  });
+
+  it('fails with its connection, and the next one goes on with another', async () => {
+    const cut = database.transaction(async (tx) => {
+      const backend = await tx.row<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      await tx.execute('INSERT INTO minded VALUES (?)', [3]);
+      await own.query(`SELECT pg_terminate_backend(${backend?.pid})`);
+      await tx.execute('INSERT INTO minded VALUES (?)', [4]);
+    });
+    await expect(cut).rejects.toThrow();
+    await database.transaction((tx) => tx.execute('INSERT INTO minded VALUES (?)', [5]));
+    expect(await own.query('SELECT id FROM minded')).toEqual([{ id: 5 }]);
   });
 });

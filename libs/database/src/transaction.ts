@@ -1,9 +1,15 @@
 import { subjectOf, type MessageKind, type MessagePayloads } from '@floy/contracts';
 import type { Knex } from 'knex';
+import type pg from 'pg';
 import type { CommitEffects, Nudge, OutgoingMessage } from './after-commit.js';
 import { newId } from './ids.js';
-import { isStalePlan } from './prepared-client.js';
-import { openStatements, type RunStatement } from './run-statement.js';
+import { createQueriesOn } from './queries.js';
+import {
+  createRunStatement,
+  isStalePlan,
+  type RunStatement,
+  type Statements,
+} from './statements.js';
 
 export interface NewEvent {
   /** Whose history: a deployment's id, or an environment's for what belongs to no deployment. */
@@ -20,10 +26,13 @@ export interface NewEvent {
 /**
  * One transaction. What is asked of `rows`, `row`, `execute` and `built` is carried out in the order
  * of the calls, also where they are not waited for one by one: `Promise.all([…])` is one trip to
- * Postgres and back. What goes through `knex` is sent later.
+ * Postgres and back. What goes through `knex` is sent some turns of the event loop later.
  */
 export interface Transaction {
-  readonly knex: Knex.Transaction;
+  /** Builds queries for `built`; one that is awaited by itself fails. */
+  readonly build: Knex;
+  /** Builds queries and runs them here. */
+  readonly knex: Knex;
   rows<T extends object>(sql: string, bindings?: readonly unknown[]): Promise<T[]>;
   /** The only row, or undefined. */
   row<T extends object>(sql: string, bindings?: readonly unknown[]): Promise<T | undefined>;
@@ -46,29 +55,26 @@ export interface Transaction {
 const firstRelaySeconds = 2;
 const maxRuns = 8;
 
+/** What transactions run on. */
+export interface Connections {
+  readonly pool: pg.Pool;
+  readonly statements: Statements;
+  /** A knex that only builds. */
+  readonly build: Knex;
+}
+
+/**
+ * Runs `work` in one transaction, again where it met another one, and has its effects dispatched.
+ */
 export async function runTransaction<T>(
-  pool: Knex,
+  connections: Connections,
   work: (tx: Transaction) => Promise<T>,
   dispatch: (effects: CommitEffects) => void,
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     const effects: CommitEffects = { messages: [], nudges: [] };
-    let finishing: Promise<void> = Promise.resolve();
     try {
-      const result = await pool.transaction(async (trx) => {
-        const { run, close } = await openStatements(trx);
-        const { tx, finish } = createTransaction(trx, run, effects);
-        try {
-          const value = await work(tx);
-          finishing = finish();
-          finishing.catch(() => undefined);
-          return value;
-        } finally {
-          close();
-        }
-      });
-      // COMMIT went along with the last statements; where one of them failed, it rolled back.
-      await finishing;
+      const result = await runOnce(connections, work, effects);
       dispatch(effects);
       return result;
     } catch (error) {
@@ -78,7 +84,42 @@ export async function runTransaction<T>(
   }
 }
 
-function createTransaction(trx: Knex.Transaction, run: RunStatement, effects: CommitEffects) {
+async function runOnce<T>(
+  connections: Connections,
+  work: (tx: Transaction) => Promise<T>,
+  effects: CommitEffects,
+): Promise<T> {
+  const { pool, statements, build } = connections;
+  const connection = await pool.connect();
+  const send = createRunStatement(connection, statements);
+  /** Why nothing is sent any more: outside of the transaction it would happen by itself. */
+  let over: Error | undefined;
+  const run: RunStatement = (sql, values) => (over ? Promise.reject(over) : send(sql, values));
+  let broken: Error | undefined;
+  try {
+    // Travels with the first statement. Alone it fails only with its connection.
+    const begun = send('BEGIN');
+    begun.catch((error: Error) => (over = error));
+    const { tx, finish } = createTransaction(build, run, effects);
+    const value = await work(tx);
+    // Travels with the last statements: where one of these fails, Postgres answers ROLLBACK.
+    const last = [begun, finish(), run('COMMIT')] as const;
+    over ??= new Error('The transaction is over');
+    await Promise.allSettled(last);
+    const [, , { command }] = await Promise.all(last);
+    if (command !== 'COMMIT')
+      throw new Error('A statement of the transaction had failed, so that it was rolled back');
+    return value;
+  } catch (error) {
+    over ??= new Error('The transaction is over');
+    await send('ROLLBACK').catch((reason: Error) => (broken = reason));
+    throw error;
+  } finally {
+    connection.release(broken);
+  }
+}
+
+function createTransaction(build: Knex, run: RunStatement, effects: CommitEffects) {
   const outbox: {
     id: string;
     kind: MessageKind;
@@ -88,10 +129,14 @@ function createTransaction(trx: Knex.Transaction, run: RunStatement, effects: Co
   }[] = [];
   const history: NewEvent[] = [];
   const atEnd: [sql: string, bindings?: readonly unknown[]][] = [];
+  let knex: Knex | undefined;
   let startedAt: Date | undefined;
 
   const tx: Transaction = {
-    knex: trx,
+    build,
+    get knex() {
+      return (knex ??= createQueriesOn(run));
+    },
     rows: async <R extends object>(sql: string, bindings?: readonly unknown[]) =>
       (await run(sql, bindings)).rows as R[],
     row: async <R extends object>(sql: string, bindings?: readonly unknown[]) =>

@@ -15,7 +15,7 @@ const networkCodes = new Set([
 const postgresCodes = /^(08...|53...|57P0.|25006|25P03|55P03|57014)$/;
 
 const messages =
-  /Connection terminated|timeout expired|Connection ended|Client has encountered a connection error|timeout acquiring a connection|Connection is closed|Unable to acquire a connection|server closed the connection/i;
+  /Connection terminated|timeout expired|timeout exceeded when trying to connect|Connection ended|Client has encountered a connection error|Connection is closed|Query read timeout|server closed the connection/i;
 
 /**
  * Whether an error says that Postgres, Redis or the network was away, and nothing about the work:
@@ -25,7 +25,8 @@ export function isOutage(error: unknown): boolean {
   if (error instanceof LeaseLostError) return false;
   if (error instanceof UnavailableError) return true;
   if (!(error instanceof Error)) return false;
-  const { code } = error as { code?: unknown };
+  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
+  if (syscall === 'connect') return true;
   if (typeof code === 'string' && (networkCodes.has(code) || postgresCodes.test(code))) return true;
   if (error instanceof AggregateError)
     return error.errors.length > 0 && error.errors.every(isOutage);

@@ -11,6 +11,7 @@ import {
   UnavailableError,
   VerdictError,
 } from '@floy/domain';
+import { isOutage } from '@floy/messaging/outage';
 
 /** An error that only HTTP knows: 405, 413, 415, 429. */
 export class HttpError extends FloyError {
@@ -64,7 +65,7 @@ function described(error: unknown) {
       return { status: row.status, code: row.code, message, details, headers: retry(row.status) };
     }
   }
-  if (isDatabaseUnreachable(error)) {
+  if (isOutage(error)) {
     const message = 'The database cannot be reached right now';
     const code: ErrorCode = 'SERVICE_UNAVAILABLE';
     return { status: 503, code, message, details: {}, headers: retry(503) };
@@ -76,37 +77,4 @@ function described(error: unknown) {
 function retry(status: number): Record<string, string> {
   if (status === 401) return { 'WWW-Authenticate': 'Bearer' };
   return status === 503 ? { 'Retry-After': '1' } : {};
-}
-
-const socketCodes = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOENT',
-]);
-// Connection classes of SQLSTATE, shutdown and start-up of the server, too many connections,
-// read-only (a standby), and the time limits of a session.
-const serverStates = /^(08...|57P0[1-5]|53[0-9]..|25006|25P03|55P03|57014)$/;
-const driverMessages =
-  /Connection (terminated|ended) unexpectedly|Connection terminated|timeout exceeded when trying to connect|Timeout acquiring a connection|Client has encountered a connection error|Query read timeout/;
-
-/**
- * Whether Postgres could not be reached or answered that it cannot serve now. Recognised by shape,
- * because the driver, its pool and the socket below each throw classes of their own.
- */
-export function isDatabaseUnreachable(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
-  const { code, message, errors } = error as {
-    code?: unknown;
-    message?: unknown;
-    errors?: unknown;
-  };
-  if (Array.isArray(errors)) return errors.some(isDatabaseUnreachable);
-  const known = typeof code === 'string' && (serverStates.test(code) || socketCodes.has(code));
-  return known || (typeof message === 'string' && driverMessages.test(message));
 }

@@ -62,7 +62,7 @@ export function createScope(deps: GatewayDeps, actor: Actor, tx?: Transaction): 
   const transact: Transact = (work) =>
     tx === undefined ? deps.database.transaction(work) : work(tx);
   const lockRow = (table: 'applications' | 'environments') => async (id: string) => {
-    if (tx !== undefined) await lockConfigRow(tx.knex, table, id);
+    if (tx !== undefined) await lockConfigRow(tx, table, id);
   };
   const applications = createApplicationRepository(knex, sealer);
   const environments = createEnvironmentRepository(knex, sealer);

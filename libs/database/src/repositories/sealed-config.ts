@@ -1,6 +1,6 @@
 import { splitSecrets } from '@floy/contracts';
 import type { Sealer } from '@floy/secrets/sealing';
-import type { Knex } from 'knex';
+import type { Transaction } from '../transaction.js';
 
 /** The tables whose rows hold a config in two columns: `config` (open) and `sealed_config`. */
 export type ConfigTable = 'applications' | 'environments';
@@ -38,7 +38,7 @@ export function openConfig(
 
 /** Locks an environment or application against another change of it until the commit. */
 export async function lockConfigRow(
-  knex: Knex.Transaction,
+  { knex }: Transaction,
   table: ConfigTable,
   id: string,
 ): Promise<void> {

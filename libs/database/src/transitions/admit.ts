@@ -87,7 +87,7 @@ export async function startDeployment(
   await Promise.all([
     setStatus(tx, 'deployment', deployment.id, 'running', {
       phase: 'forward',
-      started_at: tx.knex.fn.now(),
+      started_at: tx.build.fn.now(),
       snapshot: start.snapshot,
       auto_rollback: start.autoRollback,
       waiting_for: '',

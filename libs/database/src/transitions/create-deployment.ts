@@ -89,7 +89,7 @@ export async function createDeployment(
   const id = newId('dep');
   const deadline = new Date(now.getTime() + pendingDays * 86_400_000);
   const deployment = tx
-    .knex('deployments')
+    .build('deployments')
     .insert({
       id,
       version_id: wish.versionId,

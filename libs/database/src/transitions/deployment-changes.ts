@@ -136,7 +136,7 @@ export async function planUndo(
         contentReleaseId: instance.from_release_id,
       })),
     };
-    await tx.knex('tasks').insert({
+    const undo = tx.build('tasks').insert({
       id,
       deployment_id: deployment.id,
       workflow_id: forward.workflow_id,
@@ -152,6 +152,7 @@ export async function planUndo(
       }),
       position: position++,
     });
+    await tx.built(undo);
     tx.event({
       stream: deployment.id,
       type: 'task.created',

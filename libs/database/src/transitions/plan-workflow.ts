@@ -67,7 +67,7 @@ export async function planWorkflow(
         repeated.add(task.key);
         stored.push(repeatTask(tx, before));
       }
-      stored.push(tx.built(tx.knex('tasks').where({ id, status: 'pending' }).update(columns)));
+      stored.push(tx.built(tx.build('tasks').where({ id, status: 'pending' }).update(columns)));
     } else {
       const key = {
         id,
@@ -76,7 +76,7 @@ export async function planWorkflow(
         application_id: task.applicationId,
       };
       const row = { ...key, type: task.type, position, ...columns };
-      stored.push(tx.built(tx.knex('tasks').insert(row)));
+      stored.push(tx.built(tx.build('tasks').insert(row)));
       tx.event({
         stream: deployment.id,
         type: 'task.created',

@@ -20,7 +20,7 @@ export async function createRelease(
   if (!plan) throw new Error(`deploy task ${task.id} has no plan`);
   const id = newId('rel');
   const batches = batchSizes(plan.instances.length, plan.batchSize);
-  const release = tx.knex('releases').insert({
+  const release = tx.build('releases').insert({
     id,
     deployment_id: deployment.id,
     task_id: task.id,

@@ -128,11 +128,11 @@ async function reopen(
     snapshot: null,
     error_message: '',
     waiting_for: '',
-    queued_at: tx.knex.fn.now(),
+    queued_at: tx.build.fn.now(),
     started_at: null,
     completed_at: null,
     settled_at: null,
-    deadline_at: tx.knex.raw("now() + interval '8 days'"),
+    deadline_at: tx.build.raw("now() + interval '8 days'"),
   });
   tx.event({
     stream: deployment.id,

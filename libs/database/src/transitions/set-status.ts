@@ -34,24 +34,24 @@ export async function setStatusOfAll<M extends Machine, K extends string>(
   columns: Record<string, unknown>,
   answer: readonly K[],
 ): Promise<Record<K | 'id', string>[]> {
-  const { knex } = tx;
+  const { build } = tx;
   const { rows } = await tx.built<Record<K | 'id', string>>(
     update(tx, machine, status, columns)
-      .where('id', '=', knex.raw('ANY(?)', [[...ids]]))
+      .where('id', '=', build.raw('ANY(?)', [[...ids]]))
       .returning(['id', ...answer]),
   );
   return ids.flatMap((id) => rows.find((row) => row.id === id) ?? []);
 }
 
 function update<M extends Machine>(
-  { knex }: Transaction,
+  { build }: Transaction,
   machine: M,
   status: StatusOf<M>,
   columns: Record<string, unknown>,
 ): Knex.QueryBuilder {
   const finished =
-    isFinal(machine, status) && machine !== 'workflow' ? { completed_at: knex.fn.now() } : {};
-  return knex(tables[machine])
+    isFinal(machine, status) && machine !== 'workflow' ? { completed_at: build.fn.now() } : {};
+  return build(tables[machine])
     .whereIn('status', statesBefore(machine, status))
-    .update({ status, updated_at: knex.fn.now(), ...finished, ...columns });
+    .update({ status, updated_at: build.fn.now(), ...finished, ...columns });
 }

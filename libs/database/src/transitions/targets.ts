@@ -31,20 +31,15 @@ export async function claimTargets(
       instance_id: place.instanceId,
     };
     if (found) {
-      const [moved] = await tx
-        .knex('targets')
-        .where({ id: found.id })
-        .update(columns)
-        .returning<TargetRow[]>('*');
-      targets.push(moved ?? found);
+      const update = tx.build('targets').where({ id: found.id }).update(columns).returning('*');
+      const { rows } = await tx.built<TargetRow>(update);
+      targets.push(...rows);
       continue;
     }
     const owned = { environment_id: owner.environmentId, application_id: owner.applicationId };
-    const [made] = await tx
-      .knex('targets')
-      .insert({ id: newId('tgt'), ...columns, ...owned })
-      .returning<TargetRow[]>('*');
-    if (made) targets.push(made);
+    const insert = tx.build('targets').insert({ id: newId('tgt'), ...columns, ...owned });
+    const { rows } = await tx.built<TargetRow>(insert.returning('*'));
+    targets.push(...rows);
   }
   return places.flatMap(
     ({ instanceId }) => targets.find((target) => target.instance_id === instanceId) ?? [],

@@ -6,7 +6,7 @@ import { createDatabase, type Database } from './database.js';
 const describeHere = await needsPostgres();
 const byId = 'SELECT * FROM things WHERE id = ?';
 
-describeHere('the client of the pool', () => {
+describeHere('the statements of a transaction', () => {
   let server: TestDatabase;
   let database: Database;
   beforeAll(async () => {
@@ -18,10 +18,6 @@ describeHere('the client of the pool', () => {
     await database.close();
     await server.drop();
   });
-
-  async function usedOften(): Promise<void> {
-    for (let use = 0; use < 10; use += 1) await database.knex.raw(byId, [1]);
-  }
 
   it('prepares what comes again, and nothing that comes once', async () => {
     await database.transaction(async (tx) => {
@@ -40,18 +36,10 @@ describeHere('the client of the pool', () => {
     });
   });
 
-  it('goes on when the schema grows under a prepared statement', async () => {
-    await database.knex('things').insert({ id: 1, name: 'one' });
-    await usedOften();
-    await database.knex.raw("ALTER TABLE things ADD COLUMN colour text DEFAULT 'red'");
-    const { rows } = await database.knex.raw<{ rows: object[] }>(byId, [1]);
-    expect(rows).toEqual([{ id: 1, name: 'one', colour: 'red' }]);
-  });
-
   it('runs a transaction again whose statement was prepared before the schema grew', async () => {
-    await usedOften();
+    await database.knex('things').insert({ id: 1, name: 'one' });
     await database.transaction(async (tx) => {
-      for (let use = 0; use < 5; use += 1) await tx.rows(byId, [1]);
+      for (let use = 0; use < 10; use += 1) await tx.rows(byId, [1]);
     });
     await database.knex.raw('ALTER TABLE things ADD COLUMN size int DEFAULT 7');
     let runs = 0;
@@ -59,7 +47,7 @@ describeHere('the client of the pool', () => {
       runs += 1;
       return tx.row(byId, [1]);
     });
-    expect(row).toMatchObject({ colour: 'red', size: 7 });
+    expect(row).toEqual({ id: 1, name: 'one', size: 7 });
     expect(runs).toBe(2);
   });
 
