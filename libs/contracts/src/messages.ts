@@ -15,7 +15,8 @@ export const messageCatalogue = {
   'run-task': { queue: 'build-runner', work: 'long' },
   'stage-instance': { queue: 'physical-deployer', work: 'long' },
   'switch-instance': { queue: 'physical-deployer', work: 'long' },
-  'stop-target': { queue: 'physical-deployer', work: 'long' },
+  // Apart from the work that it ends: a cancel must not stand in line behind other releases.
+  'stop-target': { queue: 'physical-stops', work: 'long' },
   'answer-question': { queue: 'physical-questions', work: 'once' },
 } as const;
 

@@ -1,4 +1,3 @@
-import type { Knex } from 'knex';
 import type { Transaction } from './transaction.js';
 
 /** How long a lease holds without renewal, and how often it is renewed. Milliseconds. */
@@ -74,20 +73,16 @@ export async function renewLeases(
   leases: readonly Lease[],
 ): Promise<Lease[]> {
   const { rows } = await query(
-    `UPDATE leases l SET expires_at = clock_timestamp() + interval '${leaseMs} milliseconds'
-     FROM unnest($1::text[], $2::bigint[]) AS mine(subject, epoch)
-     WHERE l.subject = mine.subject AND l.epoch = mine.epoch AND l.holder = $3
+    // Locked in the order of their subjects, as a cancel revokes them.
+    `WITH mine AS (
+       SELECT l.subject FROM leases l
+       JOIN unnest($1::text[], $2::bigint[]) AS m(subject, epoch) ON l.subject = m.subject AND l.epoch = m.epoch
+       WHERE l.holder = $3 ORDER BY l.subject FOR NO KEY UPDATE OF l
+     )
+     UPDATE leases l SET expires_at = clock_timestamp() + interval '${leaseMs} milliseconds'
+     FROM mine WHERE l.subject = mine.subject
      RETURNING l.subject, l.epoch`,
     [leases.map(({ subject }) => subject), leases.map(({ epoch }) => epoch), holder],
   );
   return rows;
-}
-
-/** Whether a lease is still ours: the check in the statement that starts a step (law 6). */
-export async function holdsLease(knex: Knex, lease: Lease): Promise<boolean> {
-  const { rows } = await knex.raw<{ rows: unknown[] }>(
-    'SELECT 1 FROM leases WHERE subject = ? AND epoch = ? AND holder IS NOT NULL',
-    [lease.subject, lease.epoch],
-  );
-  return rows.length === 1;
 }

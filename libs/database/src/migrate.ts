@@ -4,10 +4,12 @@ import { transitions, type Machine } from '@floy/domain';
 import { newId } from './ids.js';
 import * as core from './migrations/0001-core.js';
 import * as access from './migrations/0002-access.js';
+import * as rounds from './migrations/0003-rounds.js';
 
 const migrations: Record<string, { up(knex: Knex): Promise<void> }> = {
   '0001-core': core,
   '0002-access': access,
+  '0003-rounds': rounds,
 };
 
 /** Brings a database to this version's schema. Safe to run from several processes at once. */

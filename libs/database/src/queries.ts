@@ -18,8 +18,8 @@ export function createQueries(connectionPool: pg.Pool): Knex {
 /** Builds queries and runs them as statements of one transaction. */
 export function createQueriesOn(run: RunStatement): Knex {
   const connection = {
-    query({ text, values }: pg.QueryConfig, done: (error: unknown, answer?: Answer) => void) {
-      run(text, values).then((answer) => done(null, answer), done);
+    query({ text, values }: pg.QueryConfig, settle: (error: unknown, answer?: Answer) => void) {
+      void run(text, values).then((answer) => settle(null, answer), settle);
     },
   };
   // All that knex asks of a pool that it does not own; the counts only tell it what kind it is.

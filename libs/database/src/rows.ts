@@ -81,6 +81,8 @@ export interface ReleasePlan {
   bakeSeconds: number;
   maxFailures: string;
   approval: boolean;
+  /** The first batch is one instance, on which a command runs for all; missing in older plans. */
+  runOnce?: boolean;
   timeoutSeconds: number;
   retryCount: number;
   instances: {
@@ -108,6 +110,7 @@ export interface ReleaseRow {
   bake_seconds: number;
   max_failures: number;
   approval: boolean;
+  run_once: boolean;
   timeout_seconds: number;
   retry_count: number;
   bake_until: Date | null;

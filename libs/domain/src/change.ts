@@ -19,6 +19,8 @@ export type Change =
       message: string;
       notRun: boolean;
     }
+  /** Take the right to act away from whoever still runs a build or test. */
+  | { do: 'stop-task'; taskId: string }
   /** Move instances on and hand them to a deployer. */
   | { do: 'stage'; releaseId: string; instanceIds: string[] }
   | { do: 'switch'; releaseId: string; batch: number; instanceIds: string[] }
@@ -40,7 +42,7 @@ export type Change =
       status: ReleaseStatus & ('completed' | 'failed' | 'cancelled');
       message: string;
     }
-  | { do: 'set-phase'; phase: Phase }
+  | { do: 'set-phase'; phase: Phase & 'undoing' }
   /** Make the deploy tasks that undo what these did, in this order. */
   | { do: 'plan-undo'; undoes: { taskId: string; after: string[] }[] }
   /** What a running deployment waits for, shown to people; `bounded` waits end after seven days. */
@@ -51,4 +53,7 @@ export type Change =
       status: DeploymentStatus & ('success' | 'failed' | 'rolled_back');
       message: string;
     }
-  | { do: 'settle' };
+  /** The deployment is done: every target has its verdict, its slots are free. */
+  | { do: 'settle' }
+  /** The end of one that never got to its plan: nothing was begun, so nothing is to be returned. */
+  | { do: 'end-unplanned'; message: string };

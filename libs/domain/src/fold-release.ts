@@ -26,7 +26,9 @@ export function foldRelease(
   const inWork = open.filter(({ status }) => status === 'staging' || status === 'switching');
 
   if (open.length === 0) return [endRelease(release, failed)];
-  const givenUp = !release.undo && (failed.length > release.maxFailures || deployment.aborted);
+  const givenUp =
+    !release.undo &&
+    (failed.length > budgetOf(release) || firstFailed(release) || deployment.aborted);
   if (givenUp) {
     if (inWork.length > 0) return [];
     const why = deployment.aborted
@@ -39,7 +41,7 @@ export function foldRelease(
       message: why,
     }));
   }
-  if (deployment.pausedAt !== null) return [];
+  if (deployment.pausedAt !== null && !release.undo) return [];
 
   const waiting = open.filter(({ status }) => status === 'pending');
   if (waiting.length > 0) {
@@ -58,7 +60,10 @@ function switchNextBatch(
   if (open.some(({ status }) => status === 'switching')) return [];
   if (release.approval && !release.undo && !deployment.approved) return [];
   const batch = Math.min(...open.map((instance) => instance.batch));
-  const next = deployment.promoted ? open : open.filter((instance) => instance.batch === batch);
+  // What runs once (a migration) has to be over before any other host is switched.
+  const alone = release.runOnce && batch === 0;
+  const all = deployment.promoted && !alone;
+  const next = all ? open : open.filter((instance) => instance.batch === batch);
   const begun = release.instances.some((instance) => instance.status === 'succeeded');
   if (begun && release.bakeSeconds > 0 && !release.undo && !deployment.promoted) {
     if (release.bakeUntil === null) {
@@ -71,8 +76,7 @@ function switchNextBatch(
 
 function endRelease(release: ReleaseNode, failed: InstanceNode[]): Change {
   const cancelled = release.instances.some(({ status }) => status === 'cancelled');
-  const budget = release.undo ? 0 : release.maxFailures;
-  if (failed.length <= budget && !cancelled) {
+  if (failed.length <= budgetOf(release) && !firstFailed(release) && !cancelled) {
     return { do: 'end-release', releaseId: release.id, status: 'completed', message: '' };
   }
   const first = failed.find(({ errorMessage }) => errorMessage !== '');
@@ -83,6 +87,17 @@ function endRelease(release: ReleaseNode, failed: InstanceNode[]): Change {
       ? count
       : 'The rollout was aborted';
   return { do: 'end-release', releaseId: release.id, status: 'failed', message };
+}
+
+/** How many instances may fail. */
+function budgetOf(release: ReleaseNode): number {
+  return release.undo ? 0 : release.maxFailures;
+}
+
+/** Whether what runs once has failed: no budget covers that. */
+function firstFailed(release: ReleaseNode): boolean {
+  if (!release.runOnce || release.undo) return false;
+  return release.instances.some(({ batch, status }) => batch === 0 && status === 'failed');
 }
 
 /** Instances past their deadline, or begun in a release that no longer advances, end as failed. */

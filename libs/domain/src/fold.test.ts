@@ -184,3 +184,108 @@ describe('whatever the order in which parts end', () => {
     );
   });
 });
+
+describe('whatever users do meanwhile', () => {
+  type Action = 'end' | 'pause' | 'resume' | 'promote' | 'abort' | 'cancel' | 'leave' | 'wait';
+  const actions = fc.array(
+    fc.record({
+      do: fc.oneof(
+        { weight: 6, arbitrary: fc.constant<Action>('end') },
+        {
+          weight: 2,
+          arbitrary: fc.constantFrom<Action>('pause', 'resume', 'promote', 'abort', 'wait'),
+        },
+        { weight: 1, arbitrary: fc.constantFrom<Action>('cancel', 'leave') },
+      ),
+      choice: fc.nat(1000),
+    }),
+    { maxLength: 40 },
+  );
+  const hosts = ['h1', 'h2', 'h3', 'h4', 'h5'];
+  const some = fc.subarray(hosts).map((each) => new Set(each));
+  const fates = fc.record<Fate>({
+    failingTasks: fc.subarray(['api build', 'web build']).map((each) => new Set(each)),
+    failingTargets: some,
+    unstageableTargets: some,
+    unreturnableTargets: some,
+  });
+  const options = fc.record({
+    batchSize: fc.constantFrom('1', '1,2', '100%'),
+    maxFailures: fc.nat(2),
+    autoRollback: fc.boolean(),
+    hasLastGood: fc.boolean(),
+    runOnce: fc.boolean(),
+  });
+
+  function play(
+    option: Parameters<typeof createWorld>[1],
+    fate: Fate,
+    steps: { do: Action; choice: number }[],
+  ) {
+    const simulation = createWorld([api, web], option);
+    const endOne = (choice: number) => {
+      const inWork = simulation.inWork();
+      const id = inWork[choice % inWork.length];
+      if (id !== undefined) simulation.end(id, fate);
+    };
+    simulation.advance();
+    for (const step of steps) {
+      if (step.do === 'end') endOne(step.choice);
+      else if (step.do === 'wait') simulation.wait();
+      else if (step.do === 'cancel') simulation.cancel(true);
+      else if (step.do === 'leave') simulation.cancel(false);
+      else simulation.steer(step.do);
+      simulation.advance();
+    }
+    simulation.steer('resume');
+    simulation.advance();
+    for (let left = 0; left < 500 && simulation.inWork().length > 0; left += 1) {
+      endOne(left);
+      simulation.advance();
+    }
+    return simulation.world;
+  }
+
+  it('does not call a target free that is still being stopped, though the release may succeed', () => {
+    const two: WorldApplication = { id: 'api', requires: [], targets: ['h1', 'h2'], builds: false };
+    const simulation = createWorld([two], { batchSize: '100%', maxFailures: 1 });
+    const endFirst = () => {
+      const [first] = simulation.inWork();
+      if (first !== undefined) simulation.end(first, noFate);
+      simulation.advance();
+    };
+    simulation.advance();
+    for (let ended = 0; ended < 3; ended += 1) endFirst();
+    simulation.wait();
+    simulation.advance();
+    expect(simulation.world.tree.releases[0]?.status).toBe('completed');
+    expect(simulation.world.settled).toBe(0);
+    endFirst();
+    expect(simulation.world).toMatchObject({
+      settled: 1,
+      tree: { deployment: { status: 'success' } },
+    });
+  });
+
+  it('comes to an end, settles once, stops nothing any more and knows a verdict for each host', () => {
+    fc.assert(
+      fc.property(options, fates, actions, (option, fate, steps) => {
+        const { tree, settled } = play(option, fate, steps);
+        expect(tree.deployment).toMatchObject({ phase: 'done', pausedAt: null });
+        expect(settled).toBe(1);
+        const forward = tree.releases.filter(({ undo }) => !undo);
+        for (const { targetId, touched, status, verdict } of forward.flatMap((r) => r.instances)) {
+          const undo = tree.releases
+            .filter((release) => release.undo)
+            .flatMap((release) => release.instances)
+            .find((instance) => instance.targetId === targetId);
+          if (!touched) expect(verdict).toBe('untouched');
+          else if (undo?.status === 'succeeded') expect(verdict).toBe('reverted');
+          else if (undo?.touched) expect(verdict).toBe('unknown');
+          else expect(verdict).toBe(status === 'succeeded' ? 'new' : verdict);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});

@@ -13,12 +13,8 @@ export function fold(tree: DeploymentTree, now: Millis): Change[] {
   const { deployment } = tree;
   if (deployment.phase === 'done') return [];
   if (deployment.status === 'pending') return foldPending(tree, now);
-  if (tree.tasks.length === 0) {
-    // Cancelled before it was planned: nothing was touched. Else the plan is still to come.
-    return deployment.phase === 'stopping'
-      ? [{ do: 'set-phase', phase: 'done' }, { do: 'settle' }]
-      : [];
-  }
+  // The plan of this round is still to come; tasks that a retry keeps are there before it.
+  if (tree.workflow === null || tree.workflow.status === 'pending') return [];
 
   const stops = giveUpStops(tree, now);
   if (stops.length > 0) return stops;
@@ -44,10 +40,7 @@ export function fold(tree: DeploymentTree, now: Millis): Change[] {
 function foldPending({ deployment }: DeploymentTree, now: Millis): Change[] {
   if (deployment.deadlineAt === null || now < deployment.deadlineAt) return [];
   const behind = deployment.waitingFor || 'other deployments';
-  return [
-    { do: 'end-deployment', status: 'failed', message: `Waited too long behind ${behind}` },
-    { do: 'settle' },
-  ];
+  return [{ do: 'end-unplanned', message: `Waited too long behind ${behind}` }];
 }
 
 function foldReleases(tree: DeploymentTree, now: Millis): Change[] {
@@ -70,7 +63,8 @@ function giveUpStops(tree: DeploymentTree, now: Millis): Change[] {
 /** Says what a running deployment waits for, and ends waits for people after their time. */
 function foldWaiting(tree: DeploymentTree, now: Millis): Change[] {
   const { deployment } = tree;
-  if (deployment.deadlineAt !== null && deployment.deadlineAt <= now) return [{ do: 'abort' }];
+  const late = deployment.deadlineAt !== null && deployment.deadlineAt <= now;
+  if (late && !deployment.aborted) return [{ do: 'abort' }];
   const { waitingFor, bounded } = waitingOf(tree);
   return waitingFor === deployment.waitingFor ? [] : [{ do: 'set-waiting', waitingFor, bounded }];
 }
@@ -109,7 +103,7 @@ function foldDeployTasks(tree: DeploymentTree): Change[] {
 function foldForward(tree: DeploymentTree, now: Millis): Change[] {
   const forward = tree.tasks.filter((task) => task.undoOf === null);
   const late = forward.filter((task) => isLate(task, now));
-  if (late.length > 0) return late.map(endLateTask);
+  if (late.length > 0) return late.flatMap(endLateTask);
 
   const open = forward.filter((task) => !isFinal('task', task.status));
   const failed = forward.filter((task) => task.status === 'failed');
@@ -129,7 +123,7 @@ function foldForward(tree: DeploymentTree, now: Millis): Change[] {
 function foldStopping(tree: DeploymentTree): Change[] {
   if (tree.releases.some(({ instances }) => instances.some(({ stopping }) => stopping))) return [];
   if (tree.deployment.rollbackOnCancel) return beginUndo(tree, '');
-  return [...verdicts(tree, new Map()), { do: 'set-phase', phase: 'done' }, { do: 'settle' }];
+  return [...verdicts(tree), { do: 'settle' }];
 }
 
 function foldUndoing(tree: DeploymentTree): Change[] {
@@ -140,20 +134,16 @@ function foldUndoing(tree: DeploymentTree): Change[] {
       .filter((task) => !task.scheduled && task.dependsOn.every((id) => isOver(undo, id)))
       .map(({ id }) => ({ do: 'schedule-task', taskId: id }));
   }
-  const undone = new Map(
-    undo
-      .flatMap((task) => releaseOf(tree, task)?.instances ?? [])
-      .map((instance) => [instance.targetId, instance]),
-  );
-  if ([...undone.values()].some(({ stopping }) => stopping)) return [];
-  return [...verdicts(tree, undone), ...endAfterUndo(tree, undone)];
+  if ([...undoInstances(tree).values()].some(({ stopping }) => stopping)) return [];
+  return [...verdicts(tree), ...endAfterUndo(tree)];
 }
 
 function succeed(tree: DeploymentTree): Change[] {
+  // An instance within the failure budget may still be in the stopping: its target is not free yet.
+  if (forwardInstances(tree).some(({ stopping }) => stopping)) return [];
   return [
-    ...verdicts(tree, new Map()),
+    ...verdicts(tree),
     { do: 'end-deployment', status: 'success', message: '' },
-    { do: 'set-phase', phase: 'done' },
     { do: 'settle' },
   ];
 }
@@ -179,21 +169,18 @@ function beginUndo(tree: DeploymentTree, message: string): Change[] {
       { do: 'plan-undo', undoes },
     ];
   }
-  return [...verdicts(tree, new Map()), ...endFailed(tree, message)];
+  return [...verdicts(tree), ...endFailed(tree, message)];
 }
 
-function endAfterUndo(tree: DeploymentTree, undone: ReadonlyMap<string, InstanceNode>): Change[] {
+function endAfterUndo(tree: DeploymentTree): Change[] {
+  const undone = undoInstances(tree);
   const touched = forwardInstances(tree).filter(({ touched }) => touched);
   const allReturned = touched.every(({ targetId }) => undone.get(targetId)?.status === 'succeeded');
   const message = failureOf(tree);
   if (!allReturned)
     return endFailed(tree, `${message}; the rollback did not succeed on every instance`);
   if (tree.deployment.status !== 'running') return endFailed(tree, message);
-  return [
-    { do: 'end-deployment', status: 'rolled_back', message },
-    { do: 'set-phase', phase: 'done' },
-    { do: 'settle' },
-  ];
+  return [{ do: 'end-deployment', status: 'rolled_back', message }, { do: 'settle' }];
 }
 
 /** A cancelled deployment is final already; only its targets had to be settled. */
@@ -202,10 +189,11 @@ function endFailed(tree: DeploymentTree, message: string): Change[] {
     tree.deployment.status === 'running'
       ? [{ do: 'end-deployment', status: 'failed', message }]
       : [];
-  return [...end, { do: 'set-phase', phase: 'done' }, { do: 'settle' }];
+  return [...end, { do: 'settle' }];
 }
 
-function verdicts(tree: DeploymentTree, undone: ReadonlyMap<string, InstanceNode>): Change[] {
+function verdicts(tree: DeploymentTree): Change[] {
+  const undone = undoInstances(tree);
   return forwardInstances(tree)
     .filter(({ verdict }) => verdict === null)
     .map((instance) => ({
@@ -217,7 +205,8 @@ function verdicts(tree: DeploymentTree, undone: ReadonlyMap<string, InstanceNode
 
 function verdictOf(instance: InstanceNode, undo: InstanceNode | undefined): Verdict {
   if (!instance.touched) return 'untouched';
-  if (undo) return undo.status === 'succeeded' ? 'reverted' : 'unknown';
+  if (undo?.status === 'succeeded') return 'reverted';
+  if (undo?.touched) return 'unknown';
   if (instance.status === 'succeeded' || instance.observed === 'new') return 'new';
   return instance.observed === 'other' ? 'untouched' : 'unknown';
 }
@@ -234,12 +223,15 @@ function failureOf(tree: DeploymentTree): string {
     : `The ${failed.type} task ${failed.id} failed`;
 }
 
-function endLateTask(task: TaskNode): Change {
+function endLateTask(task: TaskNode): Change[] {
   const what =
     task.status === 'pending'
       ? 'No worker took the task in time: is one running?'
       : 'The task timed out';
-  return { do: 'end-task', taskId: task.id, status: 'failed', message: what, notRun: false };
+  return [
+    { do: 'end-task', taskId: task.id, status: 'failed', message: what, notRun: false },
+    { do: 'stop-task', taskId: task.id },
+  ];
 }
 
 function notReached(task: TaskNode): Change {
@@ -263,6 +255,12 @@ function canBeReturned(instance: InstanceNode): boolean {
 
 function forwardInstances(tree: DeploymentTree): InstanceNode[] {
   return tree.releases.filter(({ undo }) => !undo).flatMap(({ instances }) => instances);
+}
+
+/** The instances of the undo, by target. */
+function undoInstances(tree: DeploymentTree): ReadonlyMap<string, InstanceNode> {
+  const instances = tree.releases.filter(({ undo }) => undo).flatMap((undo) => undo.instances);
+  return new Map(instances.map((instance) => [instance.targetId, instance]));
 }
 
 function releaseOf(tree: DeploymentTree, task: TaskNode): ReleaseNode | undefined {

@@ -4,6 +4,7 @@ export * from './states.js';
 export * from './tree.js';
 export * from './change.js';
 export * from './batches.js';
+export * from './cancel.js';
 export * from './fold.js';
 export * from './fold-release.js';
 export * from './plan.js';

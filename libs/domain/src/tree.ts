@@ -61,6 +61,8 @@ export interface ReleaseNode {
   bakeSeconds: number;
   maxFailures: number;
   approval: boolean;
+  /** The first batch is one instance, on which something runs for all of them. */
+  runOnce: boolean;
   timeoutSeconds: number;
   bakeUntil: Millis | null;
   /** When an instance last moved on. */

@@ -1,8 +1,14 @@
 import type { Change } from './change.js';
 import { batchOf, batchSizes } from './batches.js';
+import { endOpenWork } from './cancel.js';
 import { fold } from './fold.js';
 import { isFinal, statesBefore } from './states.js';
-import type { DeploymentTree, ReleaseNode, TaskNode } from './tree.js';
+import type { DeploymentTree, InstanceNode, ReleaseNode, TaskNode } from './tree.js';
+
+/** How long an instance, a stop and a person may take. Milliseconds. */
+const timeoutMs = 300_000;
+const stopMs = 60_000;
+const personMs = 7 * 86_400_000;
 
 /** What will happen to each part, decided before anything runs. */
 export interface Fate {
@@ -34,6 +40,7 @@ export function createWorld(
     maxFailures?: number;
     autoRollback?: boolean;
     hasLastGood?: boolean;
+    runOnce?: boolean;
   },
 ) {
   const tasks: TaskNode[] = applications.flatMap((application) => {
@@ -89,6 +96,7 @@ export function createWorld(
       bakeSeconds: 0,
       maxFailures: options.maxFailures ?? 0,
       approval: false,
+      runOnce: options.runOnce ?? false,
       timeoutSeconds: 300,
       bakeUntil: null,
       advancedAt: world.now,
@@ -111,6 +119,8 @@ export function createWorld(
   }
 
   const instances = () => tree.releases.flatMap((each) => each.instances);
+  const releaseOf = (part: InstanceNode) =>
+    must(tree.releases.find((each) => each.instances.includes(part)));
   const instance = (id: string) => must(instances().find((each) => each.id === id));
 
   function apply(change: Change): void {
@@ -129,7 +139,10 @@ export function createWorld(
       case 'stage':
       case 'switch':
         for (const id of change.instanceIds) {
-          move(instance(id), 'instance', change.do === 'stage' ? 'staging' : 'switching');
+          const begun = instance(id);
+          move(begun, 'instance', change.do === 'stage' ? 'staging' : 'switching');
+          Object.assign(begun, { started: true, deadlineAt: world.now + timeoutMs });
+          releaseOf(begun).advancedAt = world.now;
         }
         return;
       case 'end-instance':
@@ -144,7 +157,7 @@ export function createWorld(
           change.status,
         );
       case 'set-phase':
-        tree.deployment.phase = change.phase;
+        Object.assign(tree.deployment, { phase: change.phase, pausedAt: null, deadlineAt: null });
         return;
       case 'plan-undo':
         for (const { taskId, after } of change.undoes) {
@@ -156,16 +169,27 @@ export function createWorld(
       case 'end-deployment':
         return move(tree.deployment, 'deployment', change.status);
       case 'settle':
+        if (instances().some(({ stopping }) => stopping))
+          throw new Error('settled while a target is still being stopped');
         world.settled += 1;
+        Object.assign(tree.deployment, { phase: 'done', pausedAt: null });
         return;
+      case 'end-unplanned':
+        throw new Error('this world is planned');
       case 'stop-instance':
-        instance(change.instanceId).stopping = true;
+        Object.assign(instance(change.instanceId), {
+          stopping: true,
+          deadlineAt: world.now + stopMs,
+        });
+        return;
+      case 'stop-task':
         return;
       case 'give-up-stop':
         instance(change.instanceId).stopping = false;
         return;
       case 'set-waiting':
         tree.deployment.waitingFor = change.waitingFor;
+        tree.deployment.deadlineAt = change.bounded ? world.now + personMs : null;
         return;
       case 'abort':
         tree.deployment.aborted = true;
@@ -189,6 +213,28 @@ export function createWorld(
       }
       throw new Error('the fold does not come to an end');
     },
+    /** Steers it as a user may while it goes forward; nothing where it does not. */
+    steer(steering: 'pause' | 'resume' | 'promote' | 'abort'): void {
+      const { deployment } = tree;
+      if (deployment.status !== 'running' || deployment.phase !== 'forward') return;
+      deployment.pausedAt = steering === 'pause' ? world.now : null;
+      if (steering === 'promote') deployment.promoted = true;
+      if (steering === 'abort') deployment.aborted = true;
+    },
+    /** Cancels it like the database; nothing where it has ended. */
+    cancel(rollback: boolean): void {
+      const { deployment } = tree;
+      if (isFinal('deployment', deployment.status)) return;
+      Object.assign(deployment, { cancelled: true, rollbackOnCancel: rollback });
+      const keepsUndo = deployment.phase === 'undoing' && rollback;
+      if (!keepsUndo) endOpenWork(structuredClone(tree), 'cancelled').forEach(apply);
+      move(deployment, 'deployment', 'failed');
+      if (!keepsUndo) Object.assign(deployment, { phase: 'stopping', pausedAt: null });
+    },
+    /** Lets so much time pass that every deadline is over. */
+    wait(): void {
+      world.now += personMs;
+    },
     /** What is in work and could end now. */
     inWork(): string[] {
       return [
@@ -205,8 +251,10 @@ export function createWorld(
       const task = tasks.find((each) => each.id === id);
       if (task) return move(task, 'task', fate.failingTasks.has(id) ? 'failed' : 'success');
       const ended = instance(id);
+      ended.deadlineAt = ended.stopping ? ended.deadlineAt : null;
       if (ended.stopping) {
         ended.stopping = false;
+        ended.deadlineAt = null;
         ended.observed = ended.touched ? 'new' : 'other';
         return;
       }

@@ -8,6 +8,7 @@ import type { HandlersOf, LongHandler, ShortHandler, Work } from './handlers.js'
 import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js';
 import { createPublisher, type BusPublisher } from './publisher.js';
 import { createQueueBackend, type QueueBackend } from './queue-backend.js';
+import type { Transaction } from '@floy/database/transaction';
 import { startRelay, type Relay } from './relay.js';
 
 export interface BusUnderTest {
@@ -104,7 +105,6 @@ export function busContract(
       const handlers: Deployers = {
         'stage-instance': { ...idle, ...handler },
         'switch-instance': idle,
-        'stop-target': idle,
       };
       const deps = {
         database,
@@ -184,7 +184,7 @@ export function busContract(
       relay = startRelay(database, publisher, () => undefined);
       await waitFor('the message to be given up', () => dead.length > 0, { timeoutMs: 40_000 });
       await waitFor('every message to be done', async () => (await undone()) === 0);
-      expect(dead).toEqual(['a defect']);
+      expect(dead).toEqual(['an internal error, which the log describes']);
       expect(runs).toBe(3);
     }, 60_000);
 
@@ -282,6 +282,33 @@ export function busContract(
         timeoutMs: 15_000,
       });
       expect(await own.query('SELECT 1 FROM event_streams')).toEqual([]);
+    }, 30_000);
+
+    it('does not give up work that is alive, however often it was begun', async () => {
+      let end: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (end = resolve));
+      const note = (tx: Transaction, what: string) =>
+        tx.execute('INSERT INTO event_streams VALUES (?, 1)', [what]);
+      let begun = 0;
+      deploy('alive', {
+        begin: async () => ((begun += 1), true),
+        run: async (work) => {
+          await held;
+          await work.finish(async (tx) => void (await note(tx, 'finished')));
+        },
+        dead: async (tx) => void (await note(tx, 'given up')),
+      });
+      await stage('tgt_alive');
+      await waitFor('the work to begin', () => begun === 1);
+      await own.query('UPDATE messages SET claims = 10, publish_at = now()');
+      const seen =
+        "SELECT 1 FROM messages WHERE publishes > 0 AND publish_at > now() + interval '3 s'";
+      relay = startRelay(database, publisher, () => undefined);
+      await waitFor('a copy to be put off', async () => (await own.query(seen)).length === 1);
+      end();
+      await waitFor('every message to be done', async () => (await undone()) === 0);
+      expect(await own.query('SELECT stream FROM event_streams')).toEqual([{ stream: 'finished' }]);
+      expect(begun).toBe(1);
     }, 30_000);
   });
 }

@@ -49,6 +49,7 @@ export function consume<Q extends QueueName>(
             { database, keeper },
             handler as LongHandler<MessageKind>,
             message,
+            stopping.signal,
           );
         case 'once':
           return await doOnce(

@@ -1,10 +1,17 @@
 import { subjectOf, type MessageKind, type MessagePayloads } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
 import { endLease, takeLease, type Lease } from '@floy/database/leases';
-import { LeaseLostError, messageOf } from '@floy/domain';
+import { LeaseLostError } from '@floy/domain';
 import type { LongHandler, Work } from './handlers.js';
 import type { LeaseKeeper } from './lease-keeper.js';
-import { countError, lockMessage, maxClaims, type MessageRow } from './message-row.js';
+import {
+  countError,
+  finishMessage,
+  lockMessage,
+  maxClaims,
+  reasonOf,
+  type MessageRow,
+} from './message-row.js';
 import { isOutage } from './outage.js';
 
 const outageRetryMs = 300;
@@ -14,17 +21,20 @@ const busyMs = 300;
 /**
  * Carries out a long message: takes the lease of its subject, works outside of any transaction, and
  * writes the result with the end of the lease and `done_at` in one. Whatever happens in between, the
- * message comes back until its work has an end.
+ * message comes back until its work has an end. Throws errors of the work, once they are counted.
  */
 export async function doLongWork<K extends MessageKind>(
   deps: { database: Database; keeper: LeaseKeeper },
   handler: LongHandler<K>,
   message: { id: string; kind: K },
+  stopping: AbortSignal,
 ): Promise<void> {
   const { database, keeper } = deps;
   const claimedAt = performance.now();
   const claim = await claimWork(deps, handler, message);
   if (!claim) return;
+  // Claimed while this process began to stop: nobody would abort it any more.
+  if (stopping.aborted) return giveBack(database, claim);
   const held = keeper.hold(claim.lease, claimedAt);
   const work = createWork(database, claim, held);
   const payload = claim.message.payload as MessagePayloads[K];
@@ -35,8 +45,9 @@ export async function doLongWork<K extends MessageKind>(
     held.letGo();
     if (work.finished()) throw error;
     if (held.signal.aborted || error instanceof LeaseLostError || isOutage(error))
-      await giveBack(database, claim);
-    else await fail(database, handler, claim, error);
+      return await giveBack(database, claim);
+    await fail(database, handler, claim, error);
+    throw error;
   } finally {
     held.letGo();
   }
@@ -62,15 +73,15 @@ async function claimWork<K extends MessageKind>(
       const subject = subjectOf(message.kind, message.payload);
       if (message.claims >= maxClaims) {
         await handler.dead(tx, payload, `given up after it was begun ${message.claims} times`);
-        await tx.execute('UPDATE messages SET done_at = clock_timestamp() WHERE id = ?', [
-          messageId,
-        ]);
+        // The last claim may be at work yet: only with its lease the end is ours to write.
+        const last = await takeLease(tx, subject, keeper.holder, mayTakeOver);
+        if (!last.taken) throw new HeldByAnother(last.retryAfterMs);
+        await endLease(tx, last.lease);
+        finishMessage(tx, messageId);
         return null;
       }
       if (!(await handler.begin(tx, payload))) {
-        await tx.execute('UPDATE messages SET done_at = clock_timestamp() WHERE id = ?', [
-          messageId,
-        ]);
+        finishMessage(tx, messageId);
         return null;
       }
       const [attempt] = await Promise.all([
@@ -154,9 +165,7 @@ function createWork(
               `The result for ${lease.subject} came too late: another has taken over`,
             );
           }
-          await tx.execute('UPDATE messages SET done_at = clock_timestamp() WHERE id = ?', [
-            message.id,
-          ]);
+          finishMessage(tx, message.id);
         }),
       );
       finished = true;
@@ -169,6 +178,7 @@ function createWork(
 /** Ends the lease early and takes the claim back, so that another may go on at once. */
 async function giveBack(database: Database, { message, lease }: Claim): Promise<void> {
   await database.transaction(async (tx) => {
+    await tx.execute('SELECT 1 FROM messages WHERE id = ? FOR UPDATE', [message.id]);
     if (!(await endLease(tx, lease))) return;
     await tx.execute(
       'UPDATE messages SET claims = claims - 1, publish_at = clock_timestamp() WHERE id = ? AND done_at IS NULL',
@@ -177,17 +187,21 @@ async function giveBack(database: Database, { message, lease }: Claim): Promise<
   });
 }
 
+/** Counts an error of the work; where the lease is another's by now, it is not ours to count. */
 async function fail<K extends MessageKind>(
   database: Database,
   handler: LongHandler<K>,
   { message, lease }: Claim,
   error: unknown,
 ): Promise<void> {
-  await database.transaction(async (tx) => {
+  const counting = database.transaction(async (tx) => {
     const current = await lockMessage(tx, message.id, message.kind);
     if (!current) return;
     const dead = await countError(tx, current, error);
-    if (dead) await handler.dead(tx, message.payload as MessagePayloads[K], messageOf(error));
-    await endLease(tx, lease);
+    if (dead) await handler.dead(tx, message.payload as MessagePayloads[K], reasonOf(error));
+    if (!(await endLease(tx, lease))) throw new LeaseLostError('another has taken over');
+  });
+  await counting.catch((refused: unknown) => {
+    if (!(refused instanceof LeaseLostError)) throw refused;
   });
 }

@@ -1,6 +1,6 @@
 import type { MessageKind, MessagePayloads } from '@floy/contracts';
 import type { Transaction } from '@floy/database/transaction';
-import { messageOf } from '@floy/domain';
+import { FloyError, messageOf } from '@floy/domain';
 
 export interface MessageRow {
   id: string;
@@ -28,6 +28,16 @@ export function lockMessage(
      WHERE id = ? AND kind = ? AND done_at IS NULL FOR UPDATE SKIP LOCKED`,
     [id, kind],
   );
+}
+
+/** What users are told of an error: its message where it is Floy's own, else where to look. */
+export function reasonOf(error: unknown): string {
+  return error instanceof FloyError ? error.message : 'an internal error, which the log describes';
+}
+
+/** Ends a message: its work is done, or will never be. */
+export function finishMessage(tx: Transaction, id: string): void {
+  tx.atEnd('UPDATE messages SET done_at = clock_timestamp() WHERE id = ?', [id]);
 }
 
 /** Counts a thrown error and lets the message come back a little later; true where it is dead now. */

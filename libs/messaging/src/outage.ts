@@ -1,4 +1,4 @@
-import { LeaseLostError, UnavailableError } from '@floy/domain';
+import { FloyError, UnavailableError } from '@floy/domain';
 
 const networkCodes = new Set([
   'ECONNREFUSED',
@@ -22,8 +22,8 @@ const messages =
  * such an error is not counted against a message.
  */
 export function isOutage(error: unknown): boolean {
-  if (error instanceof LeaseLostError) return false;
-  if (error instanceof UnavailableError) return true;
+  // What Floy itself decided may quote a host that speaks of its own database.
+  if (error instanceof FloyError) return error instanceof UnavailableError;
   if (!(error instanceof Error)) return false;
   const { code, syscall } = error as { code?: unknown; syscall?: unknown };
   if (syscall === 'connect') return true;

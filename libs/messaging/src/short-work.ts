@@ -1,8 +1,7 @@
 import type { MessageKind, MessagePayloads } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
-import { messageOf } from '@floy/domain';
 import type { OnceHandler, ShortHandler } from './handlers.js';
-import { countError, lockMessage, maxClaims } from './message-row.js';
+import { countError, finishMessage, lockMessage, maxClaims, reasonOf } from './message-row.js';
 import { isOutage } from './outage.js';
 
 /** Carries out a short message: its effect, what follows and `done_at` are one transaction. */
@@ -22,9 +21,7 @@ export async function doShortWork<K extends MessageKind>(
       const payload = row.payload as MessagePayloads[K];
       if (row.claims >= maxClaims) {
         await handler.dead(tx, payload, `given up after it was begun ${row.claims} times`);
-        await tx.execute('UPDATE messages SET done_at = clock_timestamp() WHERE id = ?', [
-          messageId,
-        ]);
+        finishMessage(tx, messageId);
         return;
       }
       const outcome = await handler.handle(tx, payload);
@@ -34,7 +31,7 @@ export async function doShortWork<K extends MessageKind>(
           messageId,
         ]);
       } else {
-        tx.atEnd('UPDATE messages SET done_at = clock_timestamp() WHERE id = ?', [messageId]);
+        finishMessage(tx, messageId);
       }
     });
   } catch (error) {
@@ -43,7 +40,7 @@ export async function doShortWork<K extends MessageKind>(
       const row = await lockMessage(tx, messageId, kind);
       if (!row) return;
       const dead = await countError(tx, row, error);
-      if (dead) await handler.dead(tx, row.payload as MessagePayloads[K], messageOf(error));
+      if (dead) await handler.dead(tx, row.payload as MessagePayloads[K], reasonOf(error));
     });
     throw error;
   }
@@ -68,8 +65,7 @@ export async function doOnce<K extends MessageKind>(
 ): Promise<void> {
   const row = await database.transaction(async (tx) => {
     const locked = await lockMessage(tx, id, kind);
-    if (locked)
-      await tx.execute('UPDATE messages SET done_at = clock_timestamp() WHERE id = ?', [id]);
+    if (locked) finishMessage(tx, id);
     return locked;
   });
   if (row) await handler.run(row.payload as MessagePayloads[K], signal);

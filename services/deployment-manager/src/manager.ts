@@ -3,8 +3,10 @@ import { readProgress } from '@floy/database/read-models/progress';
 import { createDeploymentRepository } from '@floy/database/repositories/deployments';
 import { sealSnapshot, takeSnapshot } from '@floy/database/snapshot';
 import type { Transaction } from '@floy/database/transaction';
-import { admit, refuseDeployment, startDeployment } from '@floy/database/transitions/admit';
+import { admit, startDeployment } from '@floy/database/transitions/admit';
 import { cancelDeployment } from '@floy/database/transitions/cancel-deployment';
+import { endUnplanned } from '@floy/database/transitions/end-unplanned';
+import { refuseOvertaken } from '@floy/database/transitions/overtaken';
 import { FloyError } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
 import { checkSnapshot, rollsBack } from './check-snapshot.js';
@@ -22,6 +24,7 @@ export async function startPending(
   if (!admission.admitted) return admission.waitingFor !== '';
   const { deployment, applicationIds } = admission;
   try {
+    if (deployment.round > 1) await refuseOvertaken(tx, deployment);
     const { snapshot, today } = await takeSnapshot(tx, sealer, deployment, applicationIds);
     checkSnapshot(snapshot, today);
     await startDeployment(tx, deployment, {
@@ -30,7 +33,7 @@ export async function startPending(
     });
   } catch (error) {
     if (!(error instanceof FloyError)) throw error;
-    await refuseDeployment(tx, deployment, error.message);
+    await endUnplanned(tx, deployment, error.message);
   }
   return false;
 }

@@ -27,8 +27,13 @@ export async function compose(
     {
       'stage-instance': stageInstanceHandler(own),
       'switch-instance': switchInstanceHandler(own),
-      'stop-target': stopTargetHandler(own),
     },
+    { concurrency },
+  );
+  const stops = consume(
+    consuming,
+    'physical-stops',
+    { 'stop-target': stopTargetHandler(own) },
     { concurrency },
   );
   const questions = consume(
@@ -39,7 +44,7 @@ export async function compose(
   );
   return {
     async stop() {
-      await Promise.all([releases.stop(), questions.stop()]);
+      await Promise.all([releases.stop(), stops.stop(), questions.stop()]);
       hosts.close();
     },
   };

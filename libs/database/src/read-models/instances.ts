@@ -47,7 +47,7 @@ export async function readHealth(knex: Knex, id: string): Promise<HealthCheckRes
 async function instancesOf(knex: Knex, deploymentId: string): Promise<InstanceReading[]> {
   const { rows } = await knex.raw<{ rows: InstanceReading[] }>(
     `SELECT i.instance_id, r.service, i.status, i.verdict, i.error_message, i.updated_at,
-            coalesce(t.current_release_id = i.release_id, false) AS live
+            coalesce(t.current_release_id = i.content_release_id, false) AS live
      FROM release_instances i
      JOIN releases r ON r.id = i.release_id
      JOIN targets t ON t.id = i.target_id

@@ -49,10 +49,13 @@ export function createTaskRepository(knex: Knex, transact: Transact): TaskReposi
   };
 }
 
-/** Every task of a deployment, in the order in which they were planned. */
+/** The tasks of a deployment, in the order in which they were planned; of undos those of its round. */
 export async function tasksOfDeployment(knex: Knex, deploymentId: string): Promise<Task[]> {
   const rows = await knex<TaskRow>('tasks')
     .where({ deployment_id: deploymentId })
+    .whereRaw(
+      '(undo_of IS NULL OR round = (SELECT round FROM deployments WHERE id = deployment_id))',
+    )
     .orderBy(['position', 'created_at', 'id'])
     .select('*');
   return (rows as TaskRow[]).map(taskOf);

@@ -1,6 +1,5 @@
 import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
-import { endDeployment, settle } from './deployment-changes.js';
 import { makeWorkflow } from './plan-workflow.js';
 import { setStatus } from './set-status.js';
 
@@ -97,14 +96,4 @@ export async function startDeployment(
   ]);
   tx.event({ stream: deployment.id, type: 'deployment.running', subject: deployment.id });
   tx.send('start-workflow', { deployment_id: deployment.id });
-}
-
-/** Ends a deployment that cannot even begin, saying why. Its row has to be locked by the caller. */
-export async function refuseDeployment(
-  tx: Transaction,
-  deployment: DeploymentRow,
-  message: string,
-): Promise<void> {
-  await endDeployment(tx, deployment, { do: 'end-deployment', status: 'failed', message });
-  await settle(tx, deployment);
 }

@@ -1,9 +1,11 @@
 import type { Change, DeploymentTree } from '@floy/domain';
+import { revokeLeases } from '../leases.js';
 import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
 import { endDeployment, planUndo, setPhase, setWaiting, settle } from './deployment-changes.js';
 import { bakeRelease, endRelease, stageInstances, switchInstances } from './release-changes.js';
 import { endInstance, giveUpStop, setVerdict, stopInstance } from './instance-changes.js';
+import { endUnplanned } from './end-unplanned.js';
 import { endTask, scheduleTask } from './task-changes.js';
 
 /** Carries out what the fold decided, in order. The deployment's row is locked. */
@@ -27,6 +29,8 @@ async function applyChange(
       return scheduleTask(tx, deployment, change.taskId);
     case 'end-task':
       return endTask(tx, deployment, change);
+    case 'stop-task':
+      return revokeLeases(tx, [change.taskId]);
     case 'stage':
       return stageInstances(tx, deployment, change);
     case 'switch':
@@ -57,5 +61,7 @@ async function applyChange(
       return endDeployment(tx, deployment, change);
     case 'settle':
       return settle(tx, deployment);
+    case 'end-unplanned':
+      return endUnplanned(tx, deployment, change.message);
   }
 }

@@ -1,14 +1,17 @@
-import { ConflictError, NotFoundError, isFinal } from '@floy/domain';
-import { revokeLeases } from '../leases.js';
-import type { DeploymentRow, InstanceRow, ReleaseRow, TaskRow } from '../rows.js';
+import {
+  ConflictError,
+  NotFoundError,
+  endOpenWork,
+  isFinal,
+  type DeploymentTree,
+} from '@floy/domain';
+import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
 import { advanceDeployment } from './advance.js';
+import { applyChanges } from './apply.js';
 import { endDeployment, setPhase } from './deployment-changes.js';
-import { endInstance, stopInstance } from './instance-changes.js';
-import { endRelease } from './release-changes.js';
-import { endTask } from './task-changes.js';
-import { lockDeployment } from './load-tree.js';
-import { setStatus } from './set-status.js';
+import { endUnplanned } from './end-unplanned.js';
+import { lockDeployment, lockTree } from './load-tree.js';
 
 export const cancelledMessage = 'Deployment cancelled by user';
 
@@ -38,72 +41,30 @@ export async function cancelDeployment(
     options.rollback,
     id,
   ]);
-  // An undo that is on its way is what a cancel would do: it goes on.
-  const keepsUndo = deployment.phase === 'undoing' && options.rollback;
-  if (deployment.phase !== 'queued' && !keepsUndo) await endWork(tx, deployment);
-  await endDeployment(tx, deployment, {
-    do: 'end-deployment',
-    status: 'failed',
-    message: cancelledMessage,
-  });
-  const workflow = await tx.row<{ id: string }>(
-    'SELECT id FROM workflows WHERE deployment_id = ?',
-    [id],
-  );
-  if (workflow) await setStatus(tx, 'workflow', workflow.id, 'cancelled');
-  if (!keepsUndo) await setPhase(tx, deployment, 'stopping');
+  const locked = await lockTree(tx, id);
+  if (!locked) throw new NotFoundError(`There is no deployment ${id}`);
+  if (isPlanned(locked.tree)) await cancelPlanned(tx, locked.deployment, locked.tree);
+  else await endUnplanned(tx, deployment, cancelledMessage, 'cancelled');
   await advanceDeployment(tx, id);
   const row = await tx.row<DeploymentRow>('SELECT * FROM deployments WHERE id = ?', [id]);
   return row ?? deployment;
 }
 
-/** Ends every open part; what is in work on a target or runner loses its lease and is stopped. */
-async function endWork(tx: Transaction, deployment: DeploymentRow): Promise<void> {
-  const instances = await tx.rows<InstanceRow>(
-    'SELECT * FROM release_instances WHERE deployment_id = ? AND completed_at IS NULL ORDER BY target_id',
-    [deployment.id],
-  );
-  for (const instance of instances) {
-    const inWork = instance.status === 'staging' || instance.status === 'switching';
-    const end = {
-      do: 'end-instance',
-      instanceId: instance.id,
-      status: 'cancelled',
-      message: cancelledMessage,
-    } as const;
-    await endInstance(tx, deployment, end);
-    if (inWork) await stopInstance(tx, deployment, instance.id);
-  }
-  const releases = await tx.rows<ReleaseRow>(
-    'SELECT * FROM releases WHERE deployment_id = ? AND completed_at IS NULL ORDER BY id',
-    [deployment.id],
-  );
-  for (const { id } of releases) {
-    await endRelease(tx, deployment, {
-      do: 'end-release',
-      releaseId: id,
-      status: 'cancelled',
-      message: cancelledMessage,
-    });
-  }
-  const tasks = await tx.rows<TaskRow>(
-    'SELECT * FROM tasks WHERE deployment_id = ? AND completed_at IS NULL ORDER BY position',
-    [deployment.id],
-  );
-  for (const task of tasks) {
-    const notRun = task.scheduled_at === null;
-    await endTask(tx, deployment, {
-      do: 'end-task',
-      taskId: task.id,
-      status: 'failed',
-      message: cancelledMessage,
-      notRun,
-    });
-  }
-  await revokeLeases(
-    tx,
-    tasks.filter(({ status }) => status === 'running').map(({ id }) => id),
-  );
+function isPlanned({ deployment, workflow }: DeploymentTree): boolean {
+  return deployment.status === 'running' && workflow !== null && workflow.status !== 'pending';
+}
+
+async function cancelPlanned(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  tree: DeploymentTree,
+): Promise<void> {
+  // An undo that is on its way is what a cancel would do: it goes on.
+  const keepsUndo = deployment.phase === 'undoing' && deployment.rollback_on_cancel;
+  if (!keepsUndo) await applyChanges(tx, deployment, tree, endOpenWork(tree, cancelledMessage));
+  const end = { do: 'end-deployment', status: 'failed', message: cancelledMessage } as const;
+  await endDeployment(tx, deployment, end, 'cancelled');
+  if (!keepsUndo) await setPhase(tx, deployment, 'stopping');
 }
 
 /** What became of each instance: untouched, reverted, on the new version, unknown, or not yet told. */

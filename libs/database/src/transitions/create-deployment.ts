@@ -87,7 +87,7 @@ export async function createDeployment(
     await refuseTaken(tx, wish, version, environment, applications);
 
   const id = newId('dep');
-  const deadline = new Date(now.getTime() + pendingDays * 86_400_000);
+  const deadline = pendingDeadline(now);
   const deployment = tx
     .build('deployments')
     .insert({
@@ -126,6 +126,11 @@ export async function createDeployment(
   tx.send('start-deployment', { deployment_id: id });
   tx.send('advance-deployment', { deployment_id: id }, deadline);
   return row;
+}
+
+/** Until then a deployment that is queued now has to have begun. */
+export function pendingDeadline(now: Date): Date {
+  return new Date(now.getTime() + pendingDays * 86_400_000);
 }
 
 function notFound(field: string, what: string, id: string): NotFoundError {

@@ -1,4 +1,4 @@
-import type { Change, DeploymentTree, Phase } from '@floy/domain';
+import type { Change, DeploymentTree, Phase, WorkflowStatus } from '@floy/domain';
 import { newId } from '../ids.js';
 import type { DeploymentRow, InstanceRow, ReleasePlan, TaskRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
@@ -9,13 +9,15 @@ const waitForPersonDays = 7;
 
 type ChangeOf<D extends Change['do']> = Extract<Change, { do: D }>;
 
+/** Only what goes forward can be paused or wait for somebody, so either ends with that phase. */
 export async function setPhase(
   tx: Transaction,
   deployment: DeploymentRow,
   phase: Phase,
 ): Promise<void> {
   await tx.execute(
-    "UPDATE deployments SET phase = ?, waiting_for = '', deadline_at = NULL, updated_at = now() WHERE id = ?",
+    `UPDATE deployments SET phase = ?, paused_at = NULL, waiting_for = '', deadline_at = NULL, updated_at = now()
+     WHERE id = ?`,
     [phase, deployment.id],
   );
   if (phase === 'undoing')
@@ -55,6 +57,7 @@ export async function endDeployment(
   tx: Transaction,
   deployment: DeploymentRow,
   { status, message }: ChangeOf<'end-deployment'>,
+  workflowEnd: WorkflowStatus = workflowEnds[status],
 ): Promise<void> {
   const changed = await setStatus(tx, 'deployment', deployment.id, status, {
     error_message: message,
@@ -66,20 +69,21 @@ export async function endDeployment(
     'SELECT id FROM workflows WHERE deployment_id = ?',
     [deployment.id],
   );
-  if (workflow) await setStatus(tx, 'workflow', workflow.id, workflowEnds[status]);
+  if (workflow) await setStatus(tx, 'workflow', workflow.id, workflowEnd);
   if (status === 'success') await rememberLastGood(tx, deployment);
   if (status === 'success' && deployment.rollback_of) {
-    await setStatus(tx, 'deployment', deployment.rollback_of, 'rolled_back');
-    const by = { by: deployment.id };
-    tx.event({
-      stream: deployment.rollback_of,
-      type: 'deployment.rolled_back',
-      subject: deployment.rollback_of,
-      data: by,
-    });
+    await markRolledBack(tx, deployment.rollback_of, deployment.id);
   }
   const data = status === 'success' ? {} : { code: 'DEPLOYMENT_FAILED', message };
   tx.event({ stream: deployment.id, type: `deployment.${status}`, subject: deployment.id, data });
+}
+
+/** A success that was rolled back says so; anything else ended as what it is. */
+async function markRolledBack(tx: Transaction, id: string, by: string): Promise<void> {
+  const changed = await setStatus(tx, 'deployment', id, 'rolled_back', {
+    completed_at: tx.build.ref('completed_at'),
+  });
+  if (changed) tx.event({ stream: id, type: 'deployment.rolled_back', subject: id, data: { by } });
 }
 
 async function rememberLastGood(tx: Transaction, deployment: DeploymentRow): Promise<void> {
@@ -100,7 +104,7 @@ async function rememberLastGood(tx: Transaction, deployment: DeploymentRow): Pro
 /** Every target has a verdict: the slot is free and whoever waits behind it is woken. */
 export async function settle(tx: Transaction, deployment: DeploymentRow): Promise<void> {
   await tx.execute(
-    "UPDATE deployments SET settled_at = clock_timestamp(), phase = 'done' WHERE id = ?",
+    "UPDATE deployments SET settled_at = clock_timestamp(), phase = 'done', paused_at = NULL WHERE id = ?",
     [deployment.id],
   );
   await tx.execute('DELETE FROM slots WHERE deployment_id = ?', [deployment.id]);
@@ -130,6 +134,7 @@ export async function planUndo(
       ...forward.plan,
       bakeSeconds: 0,
       approval: false,
+      runOnce: false,
       instances: instances.map((instance) => ({
         instanceId: instance.instance_id,
         targetId: instance.target_id,

@@ -1,17 +1,17 @@
 import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
-import { refuseDeployment } from './admit.js';
+import { endUnplanned } from './end-unplanned.js';
 
-/** Ends a running deployment that could not be planned. Nothing of it has begun. */
+/** Ends a running deployment that could not be planned. Does nothing to one that was. */
 export async function failWorkflow(
   tx: Transaction,
   deployment: DeploymentRow,
   message: string,
 ): Promise<void> {
-  const planned = await tx.row(
-    'SELECT 1 FROM tasks WHERE deployment_id = ? AND scheduled_at IS NOT NULL',
+  const unplanned = await tx.row(
+    "SELECT 1 FROM workflows WHERE deployment_id = ? AND status = 'pending'",
     [deployment.id],
   );
-  if (planned || deployment.status !== 'running') return;
-  await refuseDeployment(tx, deployment, message);
+  if (!unplanned || deployment.status !== 'running') return;
+  await endUnplanned(tx, deployment, message);
 }

@@ -2,7 +2,7 @@ import type { Change } from '@floy/domain';
 import { revokeLeases } from '../leases.js';
 import type { DeploymentRow, InstanceRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
-import { setStatus } from './set-status.js';
+import { setStatusOfAll } from './set-status.js';
 
 /** After this a target that could not be stopped is left as unknown. Seconds. */
 const stopSeconds = 60;
@@ -14,16 +14,15 @@ export async function endInstance(
   deployment: DeploymentRow,
   { instanceId, status, message }: ChangeOf<'end-instance'>,
 ): Promise<void> {
-  const changed = await setStatus(tx, 'instance', instanceId, status, {
-    error_message: message,
-    deadline_at: null,
-  });
-  if (!changed) return;
+  const columns = { error_message: message, deadline_at: null };
+  const answer = ['instance_id'] as const;
+  const [ended] = await setStatusOfAll(tx, 'instance', [instanceId], status, columns, answer);
+  if (!ended) return;
   tx.event({
     stream: deployment.id,
     type: `instance.${status}`,
     subject: instanceId,
-    data: { message },
+    data: { instance_id: ended.instance_id, message },
   });
 }
 
@@ -56,11 +55,18 @@ export async function giveUpStop(
   deployment: DeploymentRow,
   instanceId: string,
 ): Promise<void> {
-  await tx.execute(
-    'UPDATE release_instances SET stopping = false, deadline_at = NULL, updated_at = now() WHERE id = ? AND stopping',
+  const instance = await tx.row<{ instance_id: string }>(
+    `UPDATE release_instances SET stopping = false, deadline_at = NULL, updated_at = now()
+     WHERE id = ? AND stopping RETURNING instance_id`,
     [instanceId],
   );
-  tx.event({ stream: deployment.id, type: 'instance.stop_failed', subject: instanceId });
+  if (!instance) return;
+  tx.event({
+    stream: deployment.id,
+    type: 'instance.stop_failed',
+    subject: instanceId,
+    data: instance,
+  });
 }
 
 export async function setVerdict(
@@ -68,14 +74,14 @@ export async function setVerdict(
   deployment: DeploymentRow,
   { instanceId, verdict }: ChangeOf<'set-verdict'>,
 ): Promise<void> {
-  await tx.execute('UPDATE release_instances SET verdict = ?, updated_at = now() WHERE id = ?', [
-    verdict,
-    instanceId,
-  ]);
+  const instance = await tx.row<{ instance_id: string }>(
+    'UPDATE release_instances SET verdict = ?, updated_at = now() WHERE id = ? RETURNING instance_id',
+    [verdict, instanceId],
+  );
   tx.event({
     stream: deployment.id,
     type: 'instance.settled',
     subject: instanceId,
-    data: { verdict },
+    data: { ...instance, verdict },
   });
 }

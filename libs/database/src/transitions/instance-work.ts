@@ -4,6 +4,7 @@ import type { Lease } from '../leases.js';
 import type { InstanceRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
 import { advanceDeployment } from './advance.js';
+import { endInstance, stopInstance } from './instance-changes.js';
 import { lockDeployment } from './load-tree.js';
 import { setStatus } from './set-status.js';
 
@@ -28,13 +29,18 @@ export async function beginInstance(
   const [deployment, instance] = await Promise.all([
     lockDeployment(tx, ids.deploymentId),
     tx.row<InstanceRow>(
-      `UPDATE release_instances i
+      // The release advances with each that begins, however long those before it took.
+      `WITH advanced AS (
+       UPDATE releases SET advanced_at = now() WHERE id =
+         (SELECT release_id FROM release_instances WHERE id = ? AND status = ? AND NOT stopping)
+     )
+     UPDATE release_instances i
      SET started_at = coalesce(i.started_at, now()), attempts = attempts + 1, updated_at = now(),
          deadline_at = CASE WHEN i.started_at IS NULL THEN now() + make_interval(secs => r.timeout_seconds) ELSE i.deadline_at END
      FROM releases r
      WHERE i.id = ? AND r.id = i.release_id AND i.status = ? AND NOT i.stopping
      RETURNING i.*`,
-      [ids.instanceId, work],
+      [ids.instanceId, work, ids.instanceId, work],
     ),
   ]);
   if (!deployment || !instance) return false;
@@ -62,12 +68,17 @@ export async function beginStep(
   instanceId: string,
   step: { name: string; touches: boolean },
 ): Promise<void> {
+  // Instance before lease, like a cancel: the other way round they would meet in a deadlock.
   const { rows } = await database.knex.raw<{ rows: unknown[] }>(
-    `UPDATE release_instances SET step = ?, touched = touched OR ?, updated_at = now()
-     WHERE id = ? AND NOT stopping
-       AND EXISTS (SELECT 1 FROM leases WHERE subject = ? AND epoch = ? AND holder IS NOT NULL FOR SHARE)
-     RETURNING 1`,
-    [step.name, step.touches, instanceId, lease.subject, lease.epoch],
+    `WITH instance AS MATERIALIZED (
+       SELECT id FROM release_instances WHERE id = ? AND NOT stopping FOR NO KEY UPDATE
+     ), lease AS MATERIALIZED (
+       SELECT 1 FROM leases, instance
+       WHERE subject = ? AND epoch = ? AND holder IS NOT NULL FOR SHARE OF leases
+     )
+     UPDATE release_instances i SET step = ?, touched = touched OR ?, updated_at = now()
+     FROM instance, lease WHERE i.id = instance.id RETURNING 1`,
+    [instanceId, lease.subject, lease.epoch, step.name, step.touches],
   );
   if (rows.length !== 1) throw new LeaseLostError(`the right to act on ${lease.subject} is gone`);
 }
@@ -108,6 +119,20 @@ export async function finishInstance(
       ...(result.message ? { message: result.message } : {}),
     },
   });
+  await advanceDeployment(tx, deployment.id);
+}
+
+/** The work on an instance is given up. What of it may still run on the target is ended first. */
+export async function giveUpInstance(
+  tx: Transaction,
+  ids: { deploymentId: string; instanceId: string },
+  message: string,
+): Promise<void> {
+  const deployment = await lockDeployment(tx, ids.deploymentId);
+  if (!deployment) return;
+  const { instanceId } = ids;
+  await endInstance(tx, deployment, { do: 'end-instance', instanceId, status: 'failed', message });
+  await stopInstance(tx, deployment, instanceId);
   await advanceDeployment(tx, deployment.id);
 }
 

@@ -14,7 +14,7 @@ export async function lockDeployment(
 }
 
 /**
- * Locks a deployment and reads everything below it, as the fold sees it. One trip: each statement
+ * Locks a deployment and reads everything below it, as the fold sees it: nothing where it is done. One trip: each statement
  * sees what was committed when it began, and those that read begin when the lock is held.
  */
 export async function lockTree(
@@ -29,20 +29,20 @@ export async function lockTree(
     ),
     tx.rows<TaskRow>(
       `SELECT t.* FROM tasks t JOIN deployments d ON d.id = t.deployment_id
-       WHERE d.id = ? AND (t.undo_of IS NULL OR t.round = d.round) ORDER BY t.position`,
+       WHERE d.id = ? AND d.phase <> 'done' AND (t.undo_of IS NULL OR t.round = d.round) ORDER BY t.position`,
       [id],
     ),
     tx.rows<SeenRelease>(
       `SELECT r.id, r.task_id, r.status, r.undo, r.batches, r.bake_seconds, r.max_failures,
-              r.approval, r.timeout_seconds, r.bake_until, r.advanced_at, r.error_message
+              r.approval, r.run_once, r.timeout_seconds, r.bake_until, r.advanced_at, r.error_message
        FROM releases r JOIN deployments d ON d.id = r.deployment_id AND r.round = d.round
-       WHERE d.id = ? ORDER BY r.id`,
+       WHERE d.id = ? AND d.phase <> 'done' ORDER BY r.id`,
       [id],
     ),
     tx.rows<InstanceRow>(
       `SELECT i.* FROM release_instances i JOIN releases r ON r.id = i.release_id
        JOIN deployments d ON d.id = r.deployment_id AND r.round = d.round
-       WHERE i.deployment_id = ? ORDER BY i.position`,
+       WHERE i.deployment_id = ? AND d.phase <> 'done' ORDER BY i.position`,
       [id],
     ),
   ]);
@@ -112,6 +112,7 @@ function releaseNode(release: SeenRelease, instances: readonly InstanceRow[]): R
     bakeSeconds: release.bake_seconds,
     maxFailures: release.max_failures,
     approval: release.approval,
+    runOnce: release.run_once,
     timeoutSeconds: release.timeout_seconds,
     bakeUntil: millis(release.bake_until),
     advancedAt: release.advanced_at.getTime(),

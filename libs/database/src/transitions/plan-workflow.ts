@@ -41,6 +41,7 @@ export async function planWorkflow(
     ]),
     // Asked along: most of what follows says when.
     tx.now(),
+    deployment.round > 1 && keepReleases(tx, deployment),
   ]);
   if (!workflow) throw new Error(`deployment ${deployment.id} has no workflow`);
   const ids = new Map(
@@ -63,7 +64,9 @@ export async function planWorkflow(
     };
     const before = existing.find((row) => row.id === id);
     if (before) {
-      if (inputsChanged(before, task, repeated)) {
+      const repeats = inputsChanged(before, task, repeated);
+      if (before.status === 'success' && !repeats) continue;
+      if (repeats) {
         repeated.add(task.key);
         stored.push(repeatTask(tx, before));
       }
@@ -90,6 +93,20 @@ export async function planWorkflow(
   stored.push(setStatus(tx, 'workflow', workflow.id, 'running'));
   await Promise.all(stored);
   await advanceDeployment(tx, deployment.id);
+}
+
+/** What a retry keeps becomes part of its round: should it fail, that is returned as well. */
+async function keepReleases(tx: Transaction, deployment: DeploymentRow): Promise<void> {
+  await tx.execute(
+    `WITH kept AS (
+       SELECT DISTINCT ON (r.task_id) r.id FROM releases r JOIN tasks t ON t.id = r.task_id
+       WHERE r.deployment_id = ? AND NOT r.undo AND t.status = 'success' ORDER BY r.task_id, r.id DESC
+     ), moved AS (
+       UPDATE releases SET round = ? WHERE id IN (SELECT id FROM kept)
+     )
+     UPDATE release_instances SET verdict = NULL WHERE release_id IN (SELECT id FROM kept)`,
+    [deployment.id, deployment.round],
+  );
 }
 
 /** A finished build or test is repeated on a retry only where what goes into it changed. */

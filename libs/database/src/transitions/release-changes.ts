@@ -36,6 +36,7 @@ export async function createRelease(
     bake_seconds: plan.bakeSeconds,
     max_failures: failureBudget(plan.instances.length, plan.maxFailures),
     approval: plan.approval,
+    run_once: plan.runOnce ?? false,
     timeout_seconds: plan.timeoutSeconds,
     retry_count: plan.retryCount,
   });

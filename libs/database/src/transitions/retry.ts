@@ -2,10 +2,12 @@ import { ConflictError, NotFoundError } from '@floy/domain';
 import { revokeLeases } from '../leases.js';
 import type { DeploymentRow, TaskRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
+import { pendingDeadline } from './create-deployment.js';
 import { lockDeployment } from './load-tree.js';
+import { refuseOvertaken } from './overtaken.js';
 import { setStatus } from './set-status.js';
 
-/** Retries one failed task, and with it what was not run or was undone because of it. */
+/** Retries one failed task, and with it whatever else failed, was not run or was undone. */
 export async function retryTask(tx: Transaction, taskId: string, actor: string): Promise<TaskRow> {
   const found = await tx.row<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId]);
   if (!found) throw new NotFoundError(`There is no task ${taskId}`);
@@ -21,13 +23,15 @@ export async function retryTask(tx: Transaction, taskId: string, actor: string):
       "SELECT id FROM tasks WHERE deployment_id = ? AND status = 'failed' AND NOT not_run AND undo_of IS NULL ORDER BY position LIMIT 1",
       [deployment.id],
     );
-    const instead = failed ? `: retry ${failed.id}, which failed` : '';
-    throw new ConflictError(
-      `Task ${taskId} was never reached${instead}`,
-      failed ? { retry: failed.id } : {},
-    );
+    if (failed)
+      throw new ConflictError(
+        `Task ${taskId} was never reached: retry ${failed.id}, which failed`,
+        {
+          retry: failed.id,
+        },
+      );
   }
-  await reopen(tx, deployment, [taskId], actor);
+  await reopen(tx, deployment, actor);
   return (await tx.row<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId])) ?? task;
 }
 
@@ -43,17 +47,12 @@ export async function retryWorkflow(
   );
   const deployment = workflow && (await lockDeployment(tx, workflow.deployment_id));
   if (!deployment) throw new NotFoundError(`There is no workflow ${workflowId}`);
-  const failed = await tx.rows<{ id: string }>(
-    "SELECT id FROM tasks WHERE deployment_id = ? AND status = 'failed' AND NOT not_run AND undo_of IS NULL",
+  const failed = await tx.row(
+    "SELECT 1 FROM tasks WHERE deployment_id = ? AND status = 'failed' AND undo_of IS NULL LIMIT 1",
     [deployment.id],
   );
-  if (failed.length === 0) throw new ConflictError(`Workflow ${workflowId} has no failed task`);
-  await reopen(
-    tx,
-    deployment,
-    failed.map(({ id }) => id),
-    actor,
-  );
+  if (!failed) throw new ConflictError(`Workflow ${workflowId} has no failed task`);
+  await reopen(tx, deployment, actor);
   return (await lockDeployment(tx, deployment.id)) ?? deployment;
 }
 
@@ -61,25 +60,23 @@ export async function retryWorkflow(
  * Puts a settled deployment back into its environment's queue. A new round begins: releases and
  * undo tasks of earlier ones are history, and new epochs keep their late workers out.
  */
-async function reopen(
-  tx: Transaction,
-  deployment: DeploymentRow,
-  failed: string[],
-  actor: string,
-): Promise<void> {
+async function reopen(tx: Transaction, deployment: DeploymentRow, actor: string): Promise<void> {
   if (deployment.settled_at === null) {
     throw new ConflictError(
       `Deployment ${deployment.id} is not settled yet: wait until every target has its verdict`,
     );
   }
-  await refuseWhereOvertaken(tx, deployment);
+  await refuseInactive(tx, deployment);
+  await refuseOvertaken(tx, deployment);
   const round = deployment.round + 1;
+  const deadline = pendingDeadline(await tx.now());
+  // All that failed goes along: with any of it left out the deployment could not succeed.
   const again = await tx.rows<TaskRow>(
     `SELECT t.* FROM tasks t WHERE t.deployment_id = ? AND t.undo_of IS NULL
-       AND (t.id = ANY(?) OR t.not_run
+       AND (t.status = 'failed'
             OR EXISTS (SELECT 1 FROM tasks u WHERE u.undo_of = t.id AND u.round = ?))
      ORDER BY t.position`,
-    [deployment.id, failed, deployment.round],
+    [deployment.id, deployment.round],
   );
   for (const task of again) {
     await setStatus(tx, 'task', task.id, 'pending', {
@@ -102,15 +99,6 @@ async function reopen(
     tx,
     again.map(({ id }) => id),
   );
-  await tx.execute(
-    `UPDATE release_instances SET verdict = NULL WHERE release_id IN (
-       SELECT id FROM releases WHERE deployment_id = ? AND round = ? AND NOT undo AND task_id <> ALL(?))`,
-    [deployment.id, deployment.round, again.map(({ id }) => id)],
-  );
-  await tx.execute(
-    'UPDATE releases SET round = ? WHERE deployment_id = ? AND round = ? AND NOT undo AND task_id <> ALL(?)',
-    [round, deployment.id, deployment.round, again.map(({ id }) => id)],
-  );
   const workflow = await tx.row<{ id: string }>(
     'SELECT id FROM workflows WHERE deployment_id = ?',
     [deployment.id],
@@ -132,7 +120,7 @@ async function reopen(
     started_at: null,
     completed_at: null,
     settled_at: null,
-    deadline_at: tx.build.raw("now() + interval '8 days'"),
+    deadline_at: deadline,
   });
   tx.event({
     stream: deployment.id,
@@ -142,23 +130,13 @@ async function reopen(
     data: { round },
   });
   tx.send('start-deployment', { deployment_id: deployment.id });
+  tx.send('advance-deployment', { deployment_id: deployment.id }, deadline);
 }
 
-async function refuseWhereOvertaken(tx: Transaction, deployment: DeploymentRow): Promise<void> {
-  const newer = await tx.row<{ id: string }>(
-    `SELECT d.id FROM deployments d
-     WHERE d.environment_id = ? AND d.id <> ? AND d.started_at > (SELECT started_at FROM deployments WHERE id = ?)
-       AND EXISTS (SELECT 1 FROM release_instances n WHERE n.deployment_id = d.id AND n.touched AND n.target_id IN (
-         SELECT target_id FROM release_instances WHERE deployment_id = ?))
-     ORDER BY d.started_at DESC LIMIT 1`,
-    [deployment.environment_id, deployment.id, deployment.id, deployment.id],
+async function refuseInactive(tx: Transaction, { environment_id }: DeploymentRow): Promise<void> {
+  const inactive = await tx.row<{ name: string }>(
+    'SELECT name FROM environments WHERE id = ? AND NOT is_active',
+    [environment_id],
   );
-  if (newer) {
-    throw new ConflictError(
-      `The newer deployment ${newer.id} has reached targets of ${deployment.id} since`,
-      {
-        newer: newer.id,
-      },
-    );
-  }
+  if (inactive) throw new ConflictError(`Environment ${inactive.name} is not active`);
 }

@@ -2,7 +2,7 @@ import { ConflictError, NotFoundError, isFinal } from '@floy/domain';
 import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
 import { createDeployment } from './create-deployment.js';
-import { refuseDeployment } from './admit.js';
+import { endUnplanned } from './end-unplanned.js';
 import { lockDeployment } from './load-tree.js';
 
 /**
@@ -30,7 +30,7 @@ export async function rollbackDeployment(
      WHERE da.deployment_id = ? ORDER BY da.position`,
     [id],
   );
-  await refuseWhereNoLongerLive(tx, deployment, applications);
+  await refuseWhereNotLive(tx, deployment, applications);
   for (const application of applications)
     await requireHealthyRun(tx, deployment, application, options.targetVersionId);
 
@@ -49,28 +49,31 @@ export async function rollbackDeployment(
   return rollback;
 }
 
-/** A rollback starts from what runs: where something newer is live, that is what to roll back. */
-async function refuseWhereNoLongerLive(
+/**
+ * A rollback starts from what runs: where something else is live, that is what to roll back. Live is
+ * whose release came last on a target of the application and was neither left out nor returned.
+ */
+async function refuseWhereNotLive(
   tx: Transaction,
   deployment: DeploymentRow,
   applications: { id: string; name: string }[],
 ): Promise<void> {
   for (const application of applications) {
-    const newer = await tx.row<{ id: string }>(
-      `SELECT d.id FROM deployments d JOIN deployment_applications a ON a.deployment_id = d.id
-       WHERE d.environment_id = ? AND a.application_id = ? AND d.status = 'success'
-         AND d.started_at > (SELECT started_at FROM deployments WHERE id = ?)
-       ORDER BY d.started_at DESC LIMIT 1`,
-      [deployment.environment_id, application.id, deployment.id],
+    const live = await tx.rows<{ id: string }>(
+      `SELECT DISTINCT last.deployment_id AS id
+       FROM targets t CROSS JOIN LATERAL (
+         SELECT r.deployment_id FROM release_instances i JOIN releases r ON r.id = i.release_id
+         WHERE i.target_id = t.id AND NOT r.undo AND i.verdict IN ('new', 'unknown')
+         ORDER BY r.created_at DESC LIMIT 1
+       ) last
+       WHERE t.environment_id = ? AND t.application_id = ?`,
+      [deployment.environment_id, application.id],
     );
-    if (newer) {
-      throw new ConflictError(
-        `Deployment ${deployment.id} is no longer live for application ${application.name}`,
-        {
-          live: newer.id,
-        },
-      );
-    }
+    if (live.some(({ id }) => id === deployment.id)) continue;
+    throw new ConflictError(
+      `Deployment ${deployment.id} is not live for application ${application.name}`,
+      live[0] ? { live: live[0].id } : {},
+    );
   }
 }
 
@@ -107,6 +110,6 @@ async function supersedePending(
   for (const { id } of pending) {
     const superseded = await lockDeployment(tx, id);
     if (superseded?.status === 'pending')
-      await refuseDeployment(tx, superseded, `Superseded by ${rollback.id}`);
+      await endUnplanned(tx, superseded, `Superseded by ${rollback.id}`);
   }
 }

@@ -1,4 +1,4 @@
-import { beginInstance, finishInstance } from '@floy/database/transitions/instance-work';
+import { beginInstance, giveUpInstance } from '@floy/database/transitions/instance-work';
 import type { LongHandler } from '@floy/messaging/handlers';
 import type { DeployerDeps } from '../release/deployer-deps.js';
 import type { InstanceContext } from '../release/instance-context.js';
@@ -21,12 +21,7 @@ export function stageInstanceHandler(deps: DeployerDeps): LongHandler<'stage-ins
           await stageHost(deps.hosts, host, release);
         },
       }),
-    dead: (tx, ids, reason) =>
-      finishInstance(tx, idsOf(ids), {
-        status: 'failed',
-        message: `Staging was given up: ${reason}`,
-        observation: null,
-      }),
+    dead: (tx, ids, reason) => giveUpInstance(tx, idsOf(ids), `Staging was given up: ${reason}`),
   };
 }
 

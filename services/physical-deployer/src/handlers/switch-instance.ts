@@ -1,4 +1,4 @@
-import { beginInstance, finishInstance } from '@floy/database/transitions/instance-work';
+import { beginInstance, giveUpInstance } from '@floy/database/transitions/instance-work';
 import { messageOf } from '@floy/domain';
 import type { LongHandler } from '@floy/messaging/handlers';
 import type { DeployerDeps } from '../release/deployer-deps.js';
@@ -22,12 +22,7 @@ export function switchInstanceHandler(deps: DeployerDeps): LongHandler<'switch-i
           await pruneQuietly(deps, host, context);
         },
       }),
-    dead: (tx, ids, reason) =>
-      finishInstance(tx, idsOf(ids), {
-        status: 'failed',
-        message: `Switching was given up: ${reason}`,
-        observation: null,
-      }),
+    dead: (tx, ids, reason) => giveUpInstance(tx, idsOf(ids), `Switching was given up: ${reason}`),
   };
 }
 

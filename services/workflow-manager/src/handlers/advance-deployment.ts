@@ -1,6 +1,9 @@
 import { advanceDeployment } from '@floy/database/transitions/advance';
 import type { ShortHandler } from '@floy/messaging/handlers';
 
+/** How long after a timer was given up the next one is due. Seconds. */
+const againSeconds = 60;
+
 /** A timer of the deployment is due (bake, deadline). One that came too early changes nothing. */
 export function advanceDeploymentHandler(): ShortHandler<'advance-deployment'> {
   return {
@@ -8,7 +11,10 @@ export function advanceDeploymentHandler(): ShortHandler<'advance-deployment'> {
       await advanceDeployment(tx, deployment_id);
       return { done: true };
     },
-    // A deployment that cannot be folded has a defect; its other timers and parts try again.
-    dead: async () => undefined,
+    // Nothing may get stuck for want of its timer: it comes again until it could be folded.
+    async dead(tx, { deployment_id }) {
+      const again = new Date((await tx.now()).getTime() + againSeconds * 1000);
+      tx.send('advance-deployment', { deployment_id }, again);
+    },
   };
 }

@@ -2,6 +2,7 @@ import { failWorkflow } from '@floy/database/transitions/fail-workflow';
 import { lockDeployment } from '@floy/database/transitions/load-tree';
 import type { ShortHandler } from '@floy/messaging/handlers';
 import type { Sealer } from '@floy/secrets/sealing';
+import { FloyError } from '@floy/domain';
 import { createWorkflowManager } from '../manager.js';
 
 export function startWorkflowHandler(sealer: Sealer): ShortHandler<'start-workflow'> {
@@ -11,7 +12,13 @@ export function startWorkflowHandler(sealer: Sealer): ShortHandler<'start-workfl
       if (deployment?.status !== 'running' || deployment.phase !== 'forward') return { done: true };
       const workflow = await createWorkflowManager(tx, sealer).createWorkflow(deployment);
       if (workflow.status !== 'pending') return { done: true };
-      await createWorkflowManager(tx, sealer).executeWorkflow(workflow.id);
+      try {
+        await createWorkflowManager(tx, sealer).executeWorkflow(workflow.id);
+      } catch (error) {
+        // What can never be planned ends at once, saying why.
+        if (!(error instanceof FloyError)) throw error;
+        await failWorkflow(tx, deployment, error.message);
+      }
       return { done: true };
     },
     async dead(tx, { deployment_id }, reason) {

@@ -50,6 +50,7 @@ export async function planRelease(
     bakeSeconds: settings.bakeSeconds,
     maxFailures: settings.maxFailures,
     approval: settings.approval,
+    runOnce: settings.preSwitch?.runOnce ?? false,
     timeoutSeconds: settings.timeoutSeconds,
     retryCount: settings.retryCount,
     instances: await Promise.all(
