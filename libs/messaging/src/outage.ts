@@ -19,16 +19,16 @@ const messages =
 
 /**
  * Whether an error says that Postgres, Redis or the network was away, and nothing about the work:
- * such an error is not counted against a message.
+ * such an error is not counted against a message. Recognised by shape, because drivers, pools and
+ * sockets each throw classes of their own.
  */
 export function isOutage(error: unknown): boolean {
   // What Floy itself decided may quote a host that speaks of its own database.
   if (error instanceof FloyError) return error instanceof UnavailableError;
-  if (!(error instanceof Error)) return false;
-  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
+  if (typeof error !== 'object' || error === null) return false;
+  const { code, syscall, message, errors } = error as Record<string, unknown>;
   if (syscall === 'connect') return true;
+  if (Array.isArray(errors)) return errors.length > 0 && errors.every(isOutage);
   if (typeof code === 'string' && (networkCodes.has(code) || postgresCodes.test(code))) return true;
-  if (error instanceof AggregateError)
-    return error.errors.length > 0 && error.errors.every(isOutage);
-  return messages.test(error.message);
+  return typeof message === 'string' && messages.test(message);
 }

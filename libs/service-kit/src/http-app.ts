@@ -91,7 +91,8 @@ async function answer<Scope, Caller>(
   while ('later' in reply) reply = await reply.later();
   if ('stream' in reply) return streamEvents(response, options.shutdown, reply.stream);
   if ('file' in reply) return sendFile(response, reply.file);
-  const wrong = options.checkAnswers ? misfit(route.answer, reply.body) : undefined;
+  const checked = options.checkAnswers && (reply.status ?? route.status) === route.status;
+  const wrong = checked ? misfit(route.answer, reply.body) : undefined;
   if (wrong !== undefined) throw new TypeError(`${route.method} ${route.path} answers ${wrong}`);
   if (reply.location !== undefined) response.location(reply.location);
   response.status(reply.status ?? route.status).json(reply.body);

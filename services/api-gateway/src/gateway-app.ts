@@ -10,7 +10,7 @@ import type { RequestListener } from 'node:http';
 import { authorize } from './authorize.js';
 import { mountBoard, type BoardQueue } from './routes/board.js';
 import { mountHealth } from './routes/health.js';
-import { limitBadTokens } from './routes/rate-limit.js';
+import { createTokenGuard } from './routes/rate-limit.js';
 import { BASE_PATH, routeTable } from './routes/table.js';
 import { runRequest } from './run-request.js';
 import type { GatewayDeps, Scope } from './scope.js';
@@ -28,6 +28,7 @@ export interface GatewayAppDeps extends GatewayDeps {
 export function createGatewayApp(deps: GatewayAppDeps): RequestListener {
   const { database } = deps;
   const tokens = createTokenRepository(database.knex);
+  const guardTokens = createTokenGuard();
   const { whileReachable } = createReachability(database);
   const require = createRequire(import.meta.url);
   return createHttpApp<Scope, TokenHolder>({
@@ -37,18 +38,20 @@ export function createGatewayApp(deps: GatewayAppDeps): RequestListener {
     shutdown: deps.shutdown,
     checkAnswers: deps.checkAnswers,
     authorize: (route, request) =>
-      whileReachable(authorize(route.role, request.header('Authorization'), tokens.authenticate)),
+      guardTokens(
+        request,
+        whileReachable(authorize(route.role, request.header('Authorization'), tokens.authenticate)),
+      ),
     run: (route, exchange, input, bytes) =>
       whileReachable(runRequest(deps, route, exchange, input, bytes)),
     mount(app) {
       mountHealth(app, deps.ready);
-      app.use(limitBadTokens());
       mountDocs(app, {
         path: `${BASE_PATH}/docs`,
         documentPath: `${BASE_PATH}/openapi.json`,
         assets: dirname(require.resolve('swagger-ui-dist/package.json')),
       });
-      mountBoard(app, database, deps.queues);
+      mountBoard(app, database, deps.queues, guardTokens);
     },
   });
 }

@@ -8,6 +8,7 @@ import type {
 import type { TokenHolder } from '@floy/database/repositories/tokens';
 import { InvalidRequestError, UnavailableError } from '@floy/domain';
 import type { Exchange } from '@floy/service-kit/http-app';
+import { errorAnswer } from '@floy/service-kit/http-errors';
 import type { Input, Reply, Route } from '@floy/service-kit/http-route';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createScope, type GatewayDeps, type Scope } from './scope.js';
@@ -63,7 +64,7 @@ export async function runRequest(
   if (repeatable === undefined || repeated || !('later' in reply)) return reply;
   // A question is answered after the commit: then its answer is kept.
   const keys = createIdempotencyKeys(deps.database.knex, deps.sealer);
-  return { later: () => keepAnswer(keys, route, repeatable, reply.later) };
+  return { later: () => keepAnswer(keys, route, repeatable, exchange.requestId, reply.later) };
 }
 
 function repeatableOf(
@@ -85,6 +86,7 @@ async function keepAnswer(
   keys: IdempotencyKeys,
   route: Route<Scope>,
   repeatable: RepeatableRequest,
+  requestId: string,
   later: () => Promise<Reply>,
 ): Promise<Reply> {
   try {
@@ -93,8 +95,10 @@ async function keepAnswer(
     if (answer !== undefined) await keys.keep(repeatable, answer);
     return reply;
   } catch (error) {
-    // Where the outcome is unknown the key stays taken: repeating would do it a second time.
-    if (!(error instanceof OutcomeUnknownError)) await keys.forget(repeatable);
+    // Where the outcome is unknown this is the answer: repeating would do it a second time.
+    if (error instanceof OutcomeUnknownError)
+      await keys.keep(repeatable, { ...errorAnswer(error, requestId), location: undefined });
+    else await keys.forget(repeatable);
     throw error;
   }
 }

@@ -89,20 +89,29 @@ export const configKeys = {
   post_switch_command: key(physical, kinds.command, 'runs after the switch', { template: true }),
   drain_command: key(physical, kinds.command, 'takes the host out of traffic', { template: true }),
   undrain_command: key(physical, kinds.command, 'brings it back', { template: true }),
-  health_check_url: key(both, kinds.url, 'has to answer 2xx or 3xx', { template: true }),
+  health_check_url: key(both, kinds.url, 'has to answer 2xx', { template: true }),
   health_check_from: key(both, oneOf(['host', 'deployer']), 'where the URL is asked from', {
     default: 'host',
   }),
   health_check_command: key(both, kinds.command, 'has to exit 0', { template: true }),
   health_check_timeout: key(both, seconds, 'until when it has to be healthy', { default: 30 }),
   min_healthy_seconds: key(both, secondsOrNone, 'how long it has to stay healthy', { default: 0 }),
-  deployment_strategy: key(both, oneOf(['rolling-update', 'canary', 'blue-green']), 'how', {
-    default: 'rolling-update',
-  }),
-  batch_size: key(physical, batchSize, 'instances at a time', { default: '25%' }),
+  deployment_strategy: key(
+    both,
+    oneOf(['rolling-update', 'canary', 'blue-green']),
+    'on hosts, how many are switched at a time: even batches, growing ones, or all at once',
+    { default: 'rolling-update' },
+  ),
+  batch_size: key(
+    physical,
+    batchSize,
+    'instances at a time; by the strategy `25%`, `1,30%,100%` or `100%`',
+  ),
   bake_seconds: key(physical, secondsOrNone, 'pause between batches', { default: 0 }),
   max_failures: key(both, failureShare, 'failures tolerated', { default: '0' }),
-  approval: key(both, flag, 'wait for a person after the first batch', { default: false }),
+  approval: key(both, flag, 'wait for a person when all is staged, before anything is switched', {
+    default: false,
+  }),
   canary_steps: key(kubernetes, kinds.plainText, 'percent of traffic or pods, step by step', {
     default: '10,50,100',
   }),
@@ -112,7 +121,11 @@ export const configKeys = {
   }),
   transfer: key(physical, oneOf(['push', 'pull']), 'who moves the artifact', { default: 'push' }),
   auto_rollback: key(both, flag, 'undo when it fails', { default: true }),
-  timeout: key(both, seconds, 'per instance 300, per application on a cluster 600'),
+  timeout: key(
+    both,
+    seconds,
+    'per instance 300 (`min_healthy_seconds` comes on top), per application on a cluster 600',
+  ),
   retry_count: key(both, whole(0, 100), 'repetitions of what could not be carried out', {
     default: 3,
   }),
@@ -132,7 +145,7 @@ export const configKeys = {
   replicas: key(application, whole(0, 10_000), 'pods', { default: 1 }),
   port: key(application, port, 'port the service listens on'),
   resources: key(application, kinds.anyObject, 'requests and limits of a pod'),
-  health_check_path: key(application, kinds.urlPath, 'has to answer 2xx or 3xx'),
+  health_check_path: key(application, kinds.urlPath, 'has to answer 2xx'),
   env: key(everywhere, kinds.templatedVariables, 'variables for build, test, restart and health', {
     template: true,
     default: {},

@@ -29,7 +29,6 @@ export interface PhysicalSettings {
   readonly healthCheckCommand: string | undefined;
   readonly healthCheckTimeout: number;
   readonly minHealthySeconds: number;
-  readonly deploymentStrategy: 'rolling-update' | 'canary' | 'blue-green';
   /** As the domain's `batchSizes` reads it. */
   readonly batchSize: string;
   readonly bakeSeconds: number;
@@ -93,8 +92,7 @@ export function resolvePhysicalSettings(
     healthCheckCommand: get('health_check_command'),
     healthCheckTimeout: need('health_check_timeout'),
     minHealthySeconds: need('min_healthy_seconds'),
-    deploymentStrategy: need('deployment_strategy'),
-    batchSize: need('batch_size'),
+    batchSize: get('batch_size') ?? batchesOf[need('deployment_strategy')],
     bakeSeconds: need('bake_seconds'),
     maxFailures: need('max_failures'),
     approval: need('approval'),
@@ -109,6 +107,16 @@ export function resolvePhysicalSettings(
     secrets: need('secrets'),
   };
 }
+
+/**
+ * What a strategy is on hosts, where both versions lie beside each other anyway: how many of them
+ * are switched at a time.
+ */
+const batchesOf = {
+  'rolling-update': '25%',
+  canary: '1,30%,100%',
+  'blue-green': '100%',
+} as const;
 
 /** The service's name on the hosts: `service_name` filled, else the application's name. */
 export function serviceNameOf(settings: PhysicalSettings, values: TemplateValues): string {

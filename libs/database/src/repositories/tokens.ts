@@ -47,6 +47,8 @@ export interface TokenRepository {
   revoke(id: string): Promise<void>;
   /** Throws UnauthorizedError for a token that is unknown, expired or revoked. */
   authenticate(secret: string): Promise<TokenHolder>;
+  /** Whether a token that was authenticated before still is one. */
+  isValid(id: string): Promise<boolean>;
   /** Makes the first token with this secret, unless it is there already; revoked it stays so. */
   ensure(secret: string, token: CreateTokenRequest): Promise<void>;
 }
@@ -86,6 +88,13 @@ export function createTokenRepository(knex: Knex): TokenRepository {
       if (row.expired) throw new UnauthorizedError('The token has expired');
       await noteUse(knex, row);
       return { id: row.id, owner: row.owner, role: row.role };
+    },
+    async isValid(id) {
+      const rows = await knex('tokens')
+        .where({ id, revoked_at: null })
+        .whereRaw('coalesce(expires_at > clock_timestamp(), true)')
+        .select('id');
+      return rows.length === 1;
     },
     async ensure(secret, request) {
       await insert(request, request.owner, secret);

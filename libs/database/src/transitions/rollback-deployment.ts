@@ -70,6 +70,8 @@ async function refuseWhereNotLive(
       [deployment.environment_id, application.id],
     );
     if (live.some(({ id }) => id === deployment.id)) continue;
+    // Nothing is known to be there: then it may be what has begun.
+    if (live.length === 0 && deployment.started_at !== null) continue;
     throw new ConflictError(
       `Deployment ${deployment.id} is not live for application ${application.name}`,
       live[0] ? { live: live[0].id } : {},

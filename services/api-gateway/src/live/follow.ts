@@ -14,13 +14,16 @@ export interface FollowOptions<T> {
   read(after: number): Promise<readonly T[]>;
   numberOf(item: T): number;
   nameOf?(item: T): string;
+  /** Whether who asked still may: a token can be revoked while its stream is open. */
+  allowed(): Promise<boolean>;
   /** Whether nothing will follow; asked before the last look. */
   ended?(): Promise<boolean>;
 }
 
 /**
  * Sends what is there and then what comes, each with its number, so that a client that was cut off
- * goes on where it was. Where the source ends, an event `end` says so.
+ * goes on where it was. Where the source ends, an event `end` says so; without the right to go on the
+ * stream just closes.
  */
 export async function follow<T>(sink: EventSink, options: FollowOptions<T>): Promise<void> {
   let last = options.from;
@@ -44,6 +47,7 @@ export async function follow<T>(sink: EventSink, options: FollowOptions<T>): Pro
   try {
     while (!sink.closed.aborted) {
       woken = false;
+      if (!(await options.allowed())) return;
       const ended = (await options.ended?.()) ?? false;
       const items = await options.read(last);
       for (const item of items) {

@@ -8,6 +8,7 @@ import { ForbiddenError, InvalidRequestError, UnauthorizedError } from '@floy/do
 import express, { type Express, type Request, type Response } from 'express';
 import { bearerToken, requireRole } from '../authorize.js';
 import { loginPage } from './login-page.js';
+import type { GuardTokens } from './rate-limit.js';
 
 /** A queue as the board shows it. */
 export type BoardQueue = ConstructorParameters<typeof BullMQAdapter>[0];
@@ -33,14 +34,20 @@ const policy = [
  * done to them changes nothing that Postgres does not undo. A browser gets in by a session made from
  * a token on a small page, a program by the token itself.
  */
-export function mountBoard(app: Express, database: Database, queues: readonly BoardQueue[]): void {
+export function mountBoard(
+  app: Express,
+  database: Database,
+  queues: readonly BoardQueue[],
+  guardTokens: GuardTokens,
+): void {
   const tokens = createTokenRepository(database.knex);
   const sessions = createSessionRepository(database.knex);
 
   async function holderOf(request: Request): Promise<TokenHolder> {
     const session = cookieOf(request);
-    if (session !== undefined) return sessions.authenticate(session);
-    return tokens.authenticate(bearerToken(request.header('Authorization')));
+    if (session !== undefined) return guardTokens(request, sessions.authenticate(session));
+    const token = bearerToken(request.header('Authorization'));
+    return guardTokens(request, tokens.authenticate(token));
   }
 
   app.use('/admin', (_request, response, next) => {
@@ -53,7 +60,7 @@ export function mountBoard(app: Express, database: Database, queues: readonly Bo
   app.post('/admin/login', form, async (request, response) => {
     requireSameOrigin(request);
     try {
-      const holder = await tokens.authenticate(tokenOf(request));
+      const holder = await guardTokens(request, tokens.authenticate(tokenOf(request)));
       requireRole(holder, 'admin');
       setCookie(request, response, await sessions.begin(holder.id), SESSION_SECONDS);
       response.redirect(303, BOARD);
@@ -106,8 +113,7 @@ function tokenOf(request: Request): string {
 function requireSameOrigin(request: Request): void {
   const origin = request.header('Origin');
   if (origin === undefined || origin === 'null') return;
-  const { host } = new URL(origin);
-  if (host === request.header('Host')) return;
+  if (URL.canParse(origin) && new URL(origin).host === request.header('Host')) return;
   throw new InvalidRequestError('This form belongs to another origin');
 }
 

@@ -64,7 +64,8 @@ export const deploymentStateRoutes = [
     query: ListEventsRequest,
     answer: EventListResponse,
     streams: true,
-    async handle({ deployments, knex, deps }, { params: { id }, query, wantsStream, lastEventId }) {
+    async handle(scope, { params: { id }, query, wantsStream, lastEventId }) {
+      const { deployments, knex, deps, tokens, actor } = scope;
       await deployments.getDeployment(id);
       const from = lastEventId ?? query.after ?? 0;
       if (!wantsStream) {
@@ -74,6 +75,7 @@ export const deploymentStateRoutes = [
         stream: (sink) =>
           follow(sink, {
             listener: deps.listener,
+            allowed: () => tokens.isValid(actor.tokenId ?? ''),
             stream: id,
             from,
             read: (after) => readEvents(knex, id, after, READ_AT_ONCE),

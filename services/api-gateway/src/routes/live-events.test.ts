@@ -60,6 +60,17 @@ describePostgres('live answers', () => {
     expect(await client().listEvents(id, { after: 1, limit: 1 })).toEqual([history[1]]);
   });
 
+  it('end with the token that asked', async () => {
+    const { id } = await deploy();
+    const token = await client().createToken({ name: 'short', owner: 'x', role: 'viewer' });
+    const response = await fetch(`${gateway.url}/api/v1/deployments/${id}/events`, {
+      headers: { Authorization: `Bearer ${token.token}`, Accept: 'text/event-stream' },
+    });
+    const reading = response.text();
+    await client().revokeToken(token.id);
+    expect(await reading).toContain('deployment.created');
+  });
+
   it('wait for a deployment by its history', async () => {
     const { id } = await deploy();
     const waiting = client().waitForDeployment(id);

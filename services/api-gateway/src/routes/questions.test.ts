@@ -77,13 +77,16 @@ describePostgres('questions to hosts', () => {
       status: 503,
       body: { error: { code: 'SERVICE_UNAVAILABLE', message: expect.stringMatching(/nothing/) } },
     });
-    const lost = command({ command: 'true', timeout: 1 });
+    const lost = command({ command: 'true', timeout: 1 }, 'lost');
     await begin(await nextQuestion());
     await gateway.db.query(`UPDATE questions SET answer_by = now() - interval '1 minute'`);
     expect(await lost).toMatchObject({
       status: 503,
       body: { error: { message: expect.stringMatching(/not known/) } },
     });
+    const repeated = await command({ command: 'true', timeout: 1 }, 'lost');
+    expect(repeated.status).toBe(503);
+    expect(repeated.body).toEqual((await lost).body);
   }, 15_000);
 
   it('sent again with their Idempotency-Key are asked once', async () => {

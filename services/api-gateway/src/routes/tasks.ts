@@ -55,7 +55,8 @@ export const taskRoutes = [
     query: TaskLogsRequest,
     answer: TaskLogResponse,
     streams: true,
-    async handle({ tasks, knex, deps }, { params: { id }, query, wantsStream, lastEventId }) {
+    async handle(scope, { params: { id }, query, wantsStream, lastEventId }) {
+      const { tasks, knex, deps, tokens, actor } = scope;
       const from = lastEventId ?? query.after ?? 0;
       const ended = async () => (await tasks.getTask(id)).completed_at !== null;
       const complete = await ended();
@@ -68,6 +69,7 @@ export const taskRoutes = [
         stream: (sink) =>
           follow(sink, {
             listener: deps.listener,
+            allowed: () => tokens.isValid(actor.tokenId ?? ''),
             stream: id,
             from,
             read: (after) => readTaskLog(knex, id, after, READ_AT_ONCE),

@@ -28,12 +28,16 @@ export async function withTargets<T>(
   const leases: { target: TargetRow; lease: Lease }[] = [];
   await database.transaction(async (tx) => {
     leases.length = 0;
+    const ids = targets.map(({ id }) => id);
+    const [inWork] = await tx.rows<{ instance_id: string }>(
+      `SELECT instance_id FROM release_instances
+       WHERE target_id = ANY(?) AND (status IN ('staging', 'switching') OR stopping) LIMIT 1`,
+      [ids],
+    );
+    if (inWork) throw busy(inWork.instance_id);
     for (const target of targets) {
       const attempt = await takeLease(tx, target.id, keeper.holder, keeper.mayTakeOver());
-      if (!attempt.taken)
-        throw new ConflictError(
-          `A release is at work on ${target.instance_id}: ask again after it`,
-        );
+      if (!attempt.taken) throw busy(target.instance_id);
       leases.push({ target, lease: attempt.lease });
     }
   });
@@ -46,10 +50,16 @@ export async function withTargets<T>(
     );
   } finally {
     for (const each of held) each.letGo();
-    await database.transaction(async (tx) => {
+    const ending = database.transaction(async (tx) => {
       for (const { lease } of leases) await endLease(tx, lease);
     });
+    // What was done is done, also where this cannot be written: a lease expires by itself.
+    await ending.catch(() => undefined);
   }
+}
+
+function busy(instanceId: string): ConflictError {
+  return new ConflictError(`A release is at work on ${instanceId}: ask again after it`);
 }
 
 async function targetsOn(

@@ -51,7 +51,8 @@ export async function planRelease(
     maxFailures: settings.maxFailures,
     approval: settings.approval,
     runOnce: settings.preSwitch?.runOnce ?? false,
-    timeoutSeconds: settings.timeoutSeconds,
+    // Staying healthy is no part of getting there in time.
+    timeoutSeconds: settings.timeoutSeconds + settings.minHealthySeconds,
     retryCount: settings.retryCount,
     instances: await Promise.all(
       targets.map(async (target) => ({
