@@ -1,12 +1,10 @@
 import type { Deployment, DeploymentRepository } from '@floy/contracts';
-import { ConflictError } from '@floy/domain';
+import { ConflictError, isFinal } from '@floy/domain';
 import type { Knex } from 'knex';
 import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
+import { cancelDeployment } from '../transitions/cancel-deployment.js';
 import { createDeployment } from '../transitions/create-deployment.js';
-import { endDeployment } from '../transitions/deployment-changes.js';
-import { lockDeployment } from '../transitions/load-tree.js';
-import { setStatus } from '../transitions/set-status.js';
 import { findById, listed } from './find.js';
 
 interface DeploymentReading extends DeploymentRow {
@@ -40,18 +38,12 @@ export function createDeploymentRepository(knex: Knex, transact: Transact): Depl
     },
     update: ({ id, status, error_message }) =>
       transact(async (tx) => {
-        await readDeployment(tx.knex, id);
-        const row = await lockDeployment(tx, id);
-        if (row === undefined || row.status === status) return;
-        const ends = status === 'success' || status === 'failed' || status === 'rolled_back';
-        if (ends) {
-          await endDeployment(tx, row, { do: 'end-deployment', status, message: error_message });
-        } else {
-          await setStatus(tx, 'deployment', id, status, { error_message });
-        }
-        const after = await readDeployment(tx.knex, id);
-        if (after.status === status) return;
-        throw new ConflictError(`Deployment ${id} is ${row.status}: it cannot become ${status}`);
+        const { status: now } = await readDeployment(tx.knex, id);
+        if (now === status) return;
+        // Whatever else it may become is for its work to decide, and to have seen.
+        if (status !== 'failed' || isFinal('deployment', now))
+          throw new ConflictError(`Deployment ${id} is ${now}: it cannot be made ${status}`);
+        await cancelDeployment(tx, id, { rollback: true, actor: '', message: error_message });
       }),
   };
 }

@@ -25,7 +25,7 @@ export const cancelledMessage = 'Deployment cancelled by user';
 export async function cancelDeployment(
   tx: Transaction,
   id: string,
-  options: { rollback: boolean; actor: string },
+  options: { rollback: boolean; actor: string; message?: string },
 ): Promise<DeploymentRow> {
   const deployment = await lockDeployment(tx, id);
   if (!deployment) throw new NotFoundError(`There is no deployment ${id}`);
@@ -43,8 +43,9 @@ export async function cancelDeployment(
   ]);
   const locked = await lockTree(tx, id);
   if (!locked) throw new NotFoundError(`There is no deployment ${id}`);
-  if (isPlanned(locked.tree)) await cancelPlanned(tx, locked.deployment, locked.tree);
-  else await endUnplanned(tx, deployment, cancelledMessage, 'cancelled');
+  const { message = cancelledMessage } = options;
+  if (isPlanned(locked.tree)) await cancelPlanned(tx, locked.deployment, locked.tree, message);
+  else await endUnplanned(tx, deployment, message, 'cancelled');
   await advanceDeployment(tx, id);
   const row = await tx.row<DeploymentRow>('SELECT * FROM deployments WHERE id = ?', [id]);
   return row ?? deployment;
@@ -58,11 +59,12 @@ async function cancelPlanned(
   tx: Transaction,
   deployment: DeploymentRow,
   tree: DeploymentTree,
+  message: string,
 ): Promise<void> {
   // An undo that is on its way is what a cancel would do: it goes on.
   const keepsUndo = deployment.phase === 'undoing' && deployment.rollback_on_cancel;
-  if (!keepsUndo) await applyChanges(tx, deployment, tree, endOpenWork(tree, cancelledMessage));
-  const end = { do: 'end-deployment', status: 'failed', message: cancelledMessage } as const;
+  if (!keepsUndo) await applyChanges(tx, deployment, tree, endOpenWork(tree, message));
+  const end = { do: 'end-deployment', status: 'failed', message } as const;
   await endDeployment(tx, deployment, end, 'cancelled');
   if (!keepsUndo) await setPhase(tx, deployment, 'stopping');
 }
