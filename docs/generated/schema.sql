@@ -261,6 +261,7 @@ CREATE TABLE releases (
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   completed_at timestamp with time zone,
+  run_once boolean NOT NULL DEFAULT false,
   CONSTRAINT releases_pkey PRIMARY KEY (id),
   CONSTRAINT releases_application_id_fkey FOREIGN KEY (application_id) REFERENCES applications(id),
   CONSTRAINT releases_deployment_id_fkey FOREIGN KEY (deployment_id) REFERENCES deployments(id),
@@ -405,27 +406,43 @@ CREATE INDEX deployments_waiting ON public.deployments USING btree (waiting_for)
 
 CREATE INDEX environments_newest ON public.environments USING btree (created_at DESC, id DESC);
 
+CREATE INDEX healthy_releases_release ON public.healthy_releases USING btree (release_id);
+
+CREATE INDEX idempotency_keys_created ON public.idempotency_keys USING btree (created_at);
+
 CREATE INDEX messages_done ON public.messages USING btree (done_at) WHERE (done_at IS NOT NULL);
 
 CREATE INDEX messages_due ON public.messages USING btree (publish_at) WHERE (done_at IS NULL);
 
 CREATE INDEX messages_subject ON public.messages USING btree (subject) WHERE (done_at IS NULL);
 
+CREATE INDEX release_instances_content ON public.release_instances USING btree (content_release_id);
+
 CREATE INDEX release_instances_deployment ON public.release_instances USING btree (deployment_id, "position");
 
 CREATE INDEX release_instances_target ON public.release_instances USING btree (target_id);
 
+CREATE INDEX releases_application ON public.releases USING btree (application_id, environment_id);
+
 CREATE INDEX releases_deployment ON public.releases USING btree (deployment_id);
 
+CREATE INDEX releases_service ON public.releases USING btree (environment_id, service);
+
 CREATE INDEX releases_task ON public.releases USING btree (task_id);
+
+CREATE INDEX releases_version ON public.releases USING btree (version_id);
 
 CREATE INDEX slots_deployment ON public.slots USING btree (deployment_id);
 
 CREATE INDEX targets_owner ON public.targets USING btree (environment_id, application_id);
 
+CREATE INDEX tasks_application ON public.tasks USING btree (application_id);
+
 CREATE INDEX tasks_deployment ON public.tasks USING btree (deployment_id, "position");
 
 CREATE INDEX tasks_newest ON public.tasks USING btree (created_at DESC, id DESC);
+
+CREATE INDEX tasks_undo_of ON public.tasks USING btree (undo_of) WHERE (undo_of IS NOT NULL);
 
 CREATE INDEX versions_newest ON public.versions USING btree (created_at DESC, id DESC);
 
@@ -513,6 +530,7 @@ CREATE OR REPLACE FUNCTION public.raise_epoch()
  RETURNS bigint
  LANGUAGE sql
 AS $function$
+  SELECT pg_advisory_xact_lock(hashtext('floy epochs'));
   SELECT setval('epochs', greatest(nextval('epochs'), (extract(epoch FROM clock_timestamp()) * 1000)::bigint))
 $function$;
 
