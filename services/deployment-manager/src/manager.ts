@@ -3,7 +3,7 @@ import { readProgress } from '@floy/database/read-models/progress';
 import { createDeploymentRepository } from '@floy/database/repositories/deployments';
 import { sealSnapshot, takeSnapshot } from '@floy/database/snapshot';
 import type { Transaction } from '@floy/database/transaction';
-import { admit, startDeployment } from '@floy/database/transitions/admit';
+import { admit, startDeployment, type Admission } from '@floy/database/transitions/admit';
 import { cancelDeployment } from '@floy/database/transitions/cancel-deployment';
 import { endUnplanned } from '@floy/database/transitions/end-unplanned';
 import { refuseOvertaken } from '@floy/database/transitions/overtaken';
@@ -13,15 +13,15 @@ import { checkSnapshot, rollsBack } from './check-snapshot.js';
 
 /**
  * Admits a pending deployment if its turn has come and fixes what it will do. What can never be
- * carried out ends at once, saying why. Answers whether it still has to wait.
+ * carried out ends at once, saying why.
  */
 export async function startPending(
   tx: Transaction,
   sealer: Sealer,
   deploymentId: string,
-): Promise<boolean> {
+): Promise<Admission['state']> {
   const admission = await admit(tx, deploymentId);
-  if (!admission.admitted) return admission.waitingFor !== '';
+  if (admission.state !== 'admitted') return admission.state;
   const { deployment, applicationIds } = admission;
   try {
     if (deployment.round > 1) await refuseOvertaken(tx, deployment);
@@ -35,7 +35,7 @@ export async function startPending(
     if (!(error instanceof FloyError)) throw error;
     await endUnplanned(tx, deployment, error.message);
   }
-  return false;
+  return 'admitted';
 }
 
 /** The seeds' DeploymentManager, in one transaction. */

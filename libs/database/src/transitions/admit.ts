@@ -4,9 +4,11 @@ import { makeWorkflow } from './plan-workflow.js';
 import { setStatus } from './set-status.js';
 
 export type Admission =
-  | { admitted: true; deployment: DeploymentRow; applicationIds: string[] }
-  /** Behind whom it waits; empty where it is no longer pending. */
-  | { admitted: false; waitingFor: string };
+  | { state: 'admitted'; deployment: DeploymentRow; applicationIds: string[] }
+  /** It stays pending behind another one. */
+  | { state: 'waits' }
+  /** It is not pending, or not any more. */
+  | { state: 'gone' };
 
 interface Queued {
   id: string;
@@ -35,7 +37,7 @@ export async function admit(tx: Transaction, deploymentId: string): Promise<Admi
     earlierThan(tx, deploymentId),
     applicationsOf(tx, deploymentId),
   ]);
-  if (locked !== 1 || !deployment) return { admitted: false, waitingFor: '' };
+  if (locked !== 1 || !deployment) return { state: 'gone' };
   // It waits behind the last of them: when that settles, this one alone is woken, not the whole queue.
   const before = earlier.findLast(({ applications }) =>
     applications.some((id) => own.includes(id)),
@@ -46,13 +48,13 @@ export async function admit(tx: Transaction, deploymentId: string): Promise<Admi
       deployment.id,
       before.id,
     ]);
-    return { admitted: false, waitingFor: before.id };
+    return { state: 'waits' };
   }
   await tx.execute(
     'INSERT INTO slots (application_id, environment_id, deployment_id) SELECT unnest(?::text[]), ?, ?',
     [own, deployment.environment_id, deployment.id],
   );
-  return { admitted: true, deployment, applicationIds: own };
+  return { state: 'admitted', deployment, applicationIds: own };
 }
 
 /** The deployments to the same environment that have not settled and stand before this one. */

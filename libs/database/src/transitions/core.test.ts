@@ -45,7 +45,7 @@ describeHere('transitions', () => {
   const tryToStart = (id: string) =>
     database.transaction(async (tx) => {
       const admission = await admit(tx, id);
-      if (!admission.admitted) return false;
+      if (admission.state !== 'admitted') return false;
       await startDeployment(tx, admission.deployment, {
         snapshot: Buffer.from('x'),
         autoRollback: true,

@@ -52,7 +52,7 @@ export async function createPlayedRollouts(
   function start(id: string, autoRollback = true): Promise<boolean> {
     return database.transaction(async (tx) => {
       const admission = await admit(tx, id);
-      if (!admission.admitted) return false;
+      if (admission.state !== 'admitted') return false;
       const begin = { snapshot: Buffer.from('x'), autoRollback };
       await startDeployment(tx, admission.deployment, begin);
       return true;

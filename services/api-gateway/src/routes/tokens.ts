@@ -26,7 +26,8 @@ export const tokenRoutes = [
     async handle({ tokens, actor }, { body }) {
       const past = Date.parse(body.expires_at ?? '') <= Date.now();
       checkFields({ expires_at: past ? 'must lie ahead' : undefined });
-      return { body: await tokens.create(body, actor.name) };
+      const token = await tokens.create(body, actor.name);
+      return { body: token, location: `/api/v1/tokens/${token.id}` };
     },
   }),
   route({

@@ -10,7 +10,7 @@ const waitSeconds = 30;
 export function startDeploymentHandler(sealer: Sealer): ShortHandler<'start-deployment'> {
   return {
     async handle(tx, { deployment_id }) {
-      if (!(await startPending(tx, sealer, deployment_id))) return { done: true };
+      if ((await startPending(tx, sealer, deployment_id)) !== 'waits') return { done: true };
       // Of those that woke it in vain one stays, to look again.
       const others = await tx.row(
         `SELECT 1 FROM messages WHERE kind = 'start-deployment' AND subject = ? AND done_at IS NULL
