@@ -30,3 +30,12 @@ look() {
 $(grep -F -e " $work " journal)
 FLOY_JOURNAL
 }`;
+
+/**
+ * Prints what the kernel says of the members of the process group that stands in `group`, a line
+ * each, also of those of other users, which a signal does not find. Those that have ended and are
+ * reaped by nobody do not count.
+ */
+export function membersOf(group: string): string {
+  return `grep -h -E "\\\\) [^XZ] [0-9]+ ${group} " /proc/[0-9]*/stat 2>/dev/null`;
+}

@@ -1,7 +1,7 @@
 import { quote } from '../ssh/quote.js';
 import { assign } from './assign.js';
 import { type HostLock, REFUSE, RELEASE_LOCK, takeLock } from './host-lock.js';
-import { JOURNAL_FUNCTIONS, type StepKey } from './journal.js';
+import { JOURNAL_FUNCTIONS, membersOf, type StepKey } from './journal.js';
 
 /** What to start, or to go on watching. */
 export interface StepLaunch extends StepKey {
@@ -18,15 +18,19 @@ export interface StepLaunch extends StepKey {
  * The process that stands for a step, in a session and process group of its own. It inherits the
  * lock of the run file as descriptor 8 and keeps it until it has written the end; the step itself
  * gets neither 8 nor 9, so that a service that it starts holds no lock. It survives TERM, which
- * is for the step, to write how that ended (a trap that runs nothing is not inherited, unlike an
- * ignored signal). The begin is written while the host's lock is still held by the descriptor
- * inherited from the launcher: nobody ever sees a held run file without a begin.
+ * is for the step, to write how that ended (a trap is not inherited, unlike an ignored signal), and
+ * then waits for everybody else of the group: a migration that tidies up after its shell has died
+ * is a step that lives. (The children of the wrapper itself are what it looks with.) The begin is
+ * written while the host's lock is still held by the descriptor inherited from the launcher: nobody
+ * ever sees a held run file without a begin.
  */
-const WRAPPER = `trap : HUP INT TERM
+const WRAPPER = `stopped=
+trap stopped=yes HUP INT TERM
 printf '\\nbegin %s %s %s %s\\n' "$2" "$3" "$$" "$(date +%s)" >>journal || exit 1
 exec 9>&-
 sh "steps/$1.sh" 8>&-
 code=$?
+while [ -n "$stopped" ] && ${membersOf('$$')} | grep -q -v -E "^$$ |\\) . $$ "; do sleep 0.1; done
 printf '\\nend %s %s %s\\n' "$2" "$code" "$(date +%s)" >>journal && rm -f "steps/$1.run"`;
 
 /**

@@ -1,6 +1,5 @@
 import { CouldNotTellError, VerdictError } from '@floy/domain';
 import { launchStep, settleStep } from '../commands/launch-step.js';
-import { stopSteps } from '../commands/stop-steps.js';
 import type { ConnectionPool } from '../ssh/connection-pool.js';
 import type { SshClient } from '../ssh/ssh-client.js';
 import { type HostWork, lockOf } from './host-work.js';
@@ -8,6 +7,7 @@ import { createLiveLines, type LiveLines } from './live-lines.js';
 import { narrowSignal } from './narrowed-signal.js';
 import { quoteTail } from './quote-tail.js';
 import { runScript } from './run-script.js';
+import { endSteps } from './stop-host.js';
 import { withHost } from './with-host.js';
 
 /** Something that a host shall do once. */
@@ -136,23 +136,15 @@ async function watch(
     if (unknown !== undefined) return { kind: 'unknown', attempt: unknown };
     throw new CouldNotTellError(`${step.name}: the host did not say what became of it`);
   } catch (error) {
-    if (error === late) await stopStep(pool, work, watching.deployPath, step.name);
+    if (error === late) {
+      // The present connection may be held by the step where a host allows one session.
+      pool.drop(work.connection);
+      await endSteps(pool, work, watching.deployPath, { work: work.id, name: step.name });
+    }
     throw error;
   } finally {
     within.release();
   }
-}
-
-/** On a new connection: the present one may be held by the step where a host allows one session. */
-async function stopStep(
-  pool: ConnectionPool,
-  work: HostWork,
-  deployPath: string,
-  name: string,
-): Promise<void> {
-  pool.drop(work.connection);
-  const script = stopSteps(lockOf(work, deployPath), { work: work.id, name });
-  await withHost(pool, work, (client) => runScript(client, script, { signal: work.signal }));
 }
 
 function endText(name: string, code: string, output: string): string {

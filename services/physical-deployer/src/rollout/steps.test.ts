@@ -12,8 +12,10 @@ import {
   textOf,
   until,
 } from '../../testing/host-fixture.js';
+import { stopSteps } from '../commands/stop-steps.js';
 import { createHosts } from './hosts.js';
-import type { HostRelease, HostWork } from './host-work.js';
+import { type HostRelease, type HostWork, lockOf } from './host-work.js';
+import { runScript } from './run-script.js';
 import { stageHost } from './stage-host.js';
 import { stopHost } from './stop-host.js';
 import { switchHost } from './switch-host.js';
@@ -173,6 +175,41 @@ describeHere('steps on a host', () => {
     expect(await livingInGroup(group)).toEqual([]);
     expect(await textOf(deployPath, '.floy', 'journal')).toMatch(/end \S+ 1 switch stopped/);
     expect(await stubborn).toBeInstanceOf(Error);
+  });
+
+  it.each([
+    ['that ends later by itself', 'sleep 1; echo tidied >>../../ledger; exit 0', 'begin\ntidied\n'],
+    ['that never ends', ':', 'begin\n'],
+  ])('stopping waits for a child of the step %s', async (_, onTerm, ledger) => {
+    const { deployPath, work, release } = await staged(
+      `sh -c 'trap "${onTerm}" TERM; echo begin >>../../ledger; while :; do sleep 0.05; done'; true`,
+    );
+    const stopped = failure(switchHost(fixture.hosts, work, release, { runPreSwitch: true }));
+    await ledgerHas(deployPath, 'begin');
+    const { group } = await beginOf(deployPath);
+    const others = createHosts();
+    await stopHost(others, later(work), deployPath);
+    others.close();
+    expect(await livingInGroup(group)).toEqual([]);
+    expect(await textOf(deployPath, 'ledger')).toBe(ledger);
+    await stopped;
+  });
+
+  it('a step of which something is left after KILL could not be stopped', async () => {
+    const { deployPath, work, release } = await staged(SLOW_RESTART);
+    const switching = failure(switchHost(fixture.hosts, work, release, { runPreSwitch: true }));
+    await ledgerHas(deployPath, 'begin');
+    // As a member of another user does: signals do not reach it.
+    const deaf = `kill() { :; }\n${stopSteps(lockOf(later(work), deployPath))}`;
+    const seen: string[] = [];
+    const others = createHosts();
+    await others.pool.use(work, (client) =>
+      runScript(client, deaf, { onMark: (word, rest) => seen.push(`${word} ${rest}`) }),
+    );
+    expect(seen).toEqual([`alive ${work.id}.1.switch`]);
+    await stopHost(others, later(work), deployPath);
+    others.close();
+    await switching;
   });
 
   it('stopping lets what listens to TERM end by itself, at once', async () => {

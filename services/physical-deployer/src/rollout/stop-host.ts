@@ -1,5 +1,7 @@
 import { CouldNotTellError } from '@floy/domain';
+import type { StepKey } from '../commands/journal.js';
 import { stopSteps } from '../commands/stop-steps.js';
+import type { ConnectionPool } from '../ssh/connection-pool.js';
 import type { Hosts } from './hosts.js';
 import { type HostWork, lockOf } from './host-work.js';
 import { narrowSignal } from './narrowed-signal.js';
@@ -16,20 +18,39 @@ const STOP_MS = 60_000;
  * @throws CouldNotTellError when that was not seen within a minute
  */
 export async function stopHost(hosts: Hosts, work: HostWork, deployPath: string): Promise<void> {
-  const script = stopSteps(lockOf(work, deployPath));
   const late = new CouldNotTellError('What runs on the host did not stop in a minute');
   const within = narrowSignal(work.signal);
   within.abortAfter(STOP_MS, late);
-  const { signal } = within;
   try {
-    await withHost(hosts.pool, { ...work, signal }, (client) =>
-      runScript(client, script, {
-        signal,
-        timeoutMs: STOP_MS,
-        onMark: (word, rest) => word === 'stopped' && work.log(`Stopped ${rest}`),
-      }),
-    );
+    await endSteps(hosts.pool, { ...work, signal: within.signal }, deployPath);
   } finally {
     within.release();
   }
+}
+
+/**
+ * Ends every step that lives on a host, or only one.
+ *
+ * @throws CouldNotTellError when something of them is left
+ */
+export async function endSteps(
+  pool: ConnectionPool,
+  work: HostWork,
+  deployPath: string,
+  only?: StepKey,
+): Promise<void> {
+  const script = stopSteps(lockOf(work, deployPath), only);
+  const alive = await withHost(pool, work, async (client) => {
+    const left: string[] = [];
+    await runScript(client, script, {
+      signal: work.signal,
+      onMark(word, rest) {
+        if (word === 'stopped') work.log(`Stopped ${rest}`);
+        else if (word === 'alive') left.push(rest);
+      },
+    });
+    return left;
+  });
+  if (alive.length === 0) return;
+  throw new CouldNotTellError(`${alive.join(', ')} lives on though it was killed`);
 }
