@@ -33,10 +33,38 @@ code=$?
 while [ -n "$stopped" ] && ${membersOf('$$')} | grep -q -v -E "^$$ |\\) . $$ "; do sleep 0.1; done
 printf '\\nend %s %s %s\\n' "$2" "$code" "$(date +%s)" >>journal && rm -f "steps/$1.run"`;
 
+/** What the host says of a step. */
+export type StepMark =
+  /** Live output follows. */
+  | { readonly kind: 'running'; readonly attempt: number; readonly seconds: number }
+  /** `bytes` of all output, the end of which follows. */
+  | {
+      readonly kind: 'ended';
+      readonly attempt: number;
+      readonly code: string;
+      readonly bytes: number;
+    }
+  | { readonly kind: 'unknown'; readonly attempt: number }
+  /** Another step lives there: this one was not begun. */
+  | { readonly kind: 'occupied'; readonly key: string };
+
+/** Reads a mark of `launchStep`; undefined for one that says nothing of the step. */
+export function readStepMark(word: string, rest: string): StepMark | undefined {
+  const [first = '', second = '', third = ''] = rest.split(' ');
+  const attempt = Number(first);
+  if (word === 'running') return { kind: word, attempt, seconds: Number(second) };
+  if (word === 'ended') return { kind: word, attempt, code: second, bytes: Number(third) };
+  if (word === 'unknown') return { kind: word, attempt };
+  return word === 'occupied' ? { kind: word, key: first } : undefined;
+}
+
 /**
  * Starts a step, or answers what became of it. Marks, in this order:
  * `running ATTEMPT SECONDS` (then live output), then `ended ATTEMPT CODE BYTES` and `output` (then
- * the end of all output), or `unknown ATTEMPT`.
+ * the end of all output), or `unknown ATTEMPT`; or only `occupied KEY`.
+ *
+ * A step of other work may live on although that work has ended, as its host could not be reached or
+ * stopping it was given up. Nothing begins beside it: both would switch and restart the same service.
  *
  * The end is looked for again after the lock was found free: a step may have ended in between.
  */
@@ -67,6 +95,9 @@ report() {
   exit 0
 }
 start() {
+  for run in steps/*.run; do
+    ! held "$run" || { run=\${run#steps/}; floy_mark occupied "\${run%.run}"; exit 0; }
+  done
   attempt=$((attempt + 1))
   key=$work.$attempt.$name
   begun=

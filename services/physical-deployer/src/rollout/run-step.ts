@@ -1,5 +1,5 @@
 import { CouldNotTellError, VerdictError } from '@floy/domain';
-import { launchStep, settleStep } from '../commands/launch-step.js';
+import { launchStep, readStepMark, settleStep, type StepMark } from '../commands/launch-step.js';
 import type { ConnectionPool } from '../ssh/connection-pool.js';
 import type { SshClient } from '../ssh/ssh-client.js';
 import { type HostWork, lockOf } from './host-work.js';
@@ -25,7 +25,7 @@ export interface Step {
 
 type Seen =
   | { readonly kind: 'ended'; readonly code: string; readonly output: string }
-  | { readonly kind: 'unknown'; readonly attempt: number };
+  | Exclude<StepMark, { readonly kind: 'running' | 'ended' }>;
 
 /** Until a step has begun or was found: connecting, the login shell, the host's lock. */
 const LAUNCH_MS = 45_000;
@@ -49,7 +49,7 @@ export async function runStep(
   const lines = createLiveLines(work.redactor, (line) => work.log(line));
   const watched = { attempt: 0 };
   let rerunAfter = 0;
-  for (let repeats = 0; ; repeats += 1) {
+  for (let repeats = 0; ;) {
     const seen = await withHost(pool, work, async (client) => {
       await work.beforeStep(step.name);
       const script = launchStep({
@@ -70,6 +70,11 @@ export async function runStep(
         output,
       });
     }
+    if (seen.kind === 'occupied') {
+      work.log(`${seen.key} still runs on the host and is stopped before ${step.name}`);
+      await endSteps(pool, work, deployPath);
+      continue;
+    }
     work.log(`${step.name}: nobody saw its end; looking at the host`);
     if (await step.probe?.()) {
       await withHost(pool, work, (client) =>
@@ -82,6 +87,7 @@ export async function runStep(
       throw new CouldNotTellError(`${step.name}: its end could not be found out`);
     }
     rerunAfter = seen.attempt;
+    repeats += 1;
   }
 }
 
@@ -106,8 +112,7 @@ async function watch(
   });
   within.abortAfter(LAUNCH_MS, new CouldNotTellError(`${step.name} did not begin`));
   let live = false;
-  let end: { code: string; size: number } | undefined;
-  let unknown: number | undefined;
+  let last: StepMark | undefined;
   try {
     const result = await runScript(client, watching.script, {
       signal: within.signal,
@@ -116,25 +121,24 @@ async function watch(
         if (live) lines.push(chunk);
       },
       onMark(word, rest) {
-        const [first, second = '', third] = rest.split(' ');
-        const attempt = Number(first);
-        live = word === 'running';
-        if (word === 'running') {
-          if (attempt !== watched.attempt) lines.reset();
-          watched.attempt = attempt;
-          const left = step.timeoutSeconds - Number(second);
-          within.abortAfter(Math.max(0, left * 1000), late);
-        } else if (word === 'ended') {
-          end = { code: second, size: Number(third ?? 0) };
-        } else if (word === 'unknown') unknown = attempt;
+        const mark = readStepMark(word, rest);
+        live = mark?.kind === 'running';
+        last = mark ?? last;
+        if (mark?.kind !== 'running') return;
+        if (mark.attempt !== watched.attempt) lines.reset();
+        watched.attempt = mark.attempt;
+        const left = step.timeoutSeconds - mark.seconds;
+        within.abortAfter(Math.max(0, left * 1000), late);
       },
     });
-    if (end !== undefined) {
-      if (watched.attempt > 0) lines.finish(result.stdout, end.size);
-      return { kind: 'ended', code: end.code, output: result.stdout };
+    if (last?.kind === 'ended') {
+      if (watched.attempt > 0) lines.finish(result.stdout, last.bytes);
+      return { ...last, output: result.stdout };
     }
-    if (unknown !== undefined) return { kind: 'unknown', attempt: unknown };
-    throw new CouldNotTellError(`${step.name}: the host did not say what became of it`);
+    if (last === undefined || last.kind === 'running') {
+      throw new CouldNotTellError(`${step.name}: the host did not say what became of it`);
+    }
+    return last;
   } catch (error) {
     if (error === late) {
       // The present connection may be held by the step where a host allows one session.

@@ -138,6 +138,27 @@ describeHere('steps on a host', () => {
     await expect(stopHost(fixture.hosts, work, deployPath)).rejects.toThrow(LeaseLostError);
   });
 
+  it('a step of earlier work that still lives is stopped before another begins', async () => {
+    const { deployPath, work, release } = await staged(SLOW_RESTART);
+    const lost = new AbortController();
+    const forward = failure(
+      switchHost(fixture.hosts, { ...work, signal: lost.signal }, release, { runPreSwitch: true }),
+    );
+    await ledgerHas(deployPath, 'begin');
+    const { group } = await beginOf(deployPath);
+    lost.abort(new CouldNotTellError('the host was away'));
+    await forward;
+    const others = createHosts();
+    const undo = later(work, { id: `${work.id}_undo` });
+    const before = await fixture.release(deployPath, { version: 'v0' });
+    await stageHost(others, undo, before);
+    await switchHost(others, undo, before, { runPreSwitch: false });
+    others.close();
+    expect(await livingInGroup(group)).toEqual([]);
+    expect(await textOf(deployPath, 'ledger')).toBe('begin v1\nrestart v0\n');
+    expect(await textOf(deployPath, '.floy', 'journal')).toMatch(/end \S+ 1 switch 143 /);
+  });
+
   it('another installation is refused, and named', async () => {
     const { deployPath, work, release } = await staged('true');
     const other = later(work, { installation: 'floy-two' });
