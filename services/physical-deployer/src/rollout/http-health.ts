@@ -30,7 +30,7 @@ export async function httpHealth(
   let stream: Duplex | undefined;
   try {
     if (through !== undefined) {
-      const plain = await through.dial(host, port);
+      const plain = await through.dial(host, port, within.signal);
       stream = secure ? connectTls({ socket: plain, servername: host }) : plain;
     }
     const options: RequestOptions = {

@@ -42,9 +42,24 @@ export function createConnectionPool(options: ConnectionPoolOptions = {}): Conne
   let connecting = 0;
   let closed = false;
 
-  const slot = async (): Promise<void> => {
-    if (connecting < maxConnecting) connecting += 1;
-    else await new Promise<void>((resolve) => queue.push(resolve));
+  const slot = async (signal: AbortSignal | undefined): Promise<void> => {
+    signal?.throwIfAborted();
+    if (connecting < maxConnecting) {
+      connecting += 1;
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const next = (): void => {
+        signal?.removeEventListener('abort', aborted);
+        resolve();
+      };
+      const aborted = (): void => {
+        queue.splice(queue.indexOf(next), 1);
+        reject(signal?.reason);
+      };
+      queue.push(next);
+      signal?.addEventListener('abort', aborted, { once: true });
+    });
   };
   const free = (): void => {
     const next = queue.shift();
@@ -53,7 +68,7 @@ export function createConnectionPool(options: ConnectionPoolOptions = {}): Conne
   };
 
   const connect = async (access: HostAccess): Promise<SshClient> => {
-    await slot();
+    await slot(access.signal);
     try {
       return await connectSsh(access.connection, access.verifyHostKey, access.signal);
     } finally {

@@ -2,6 +2,7 @@ import { CouldNotTellError, type HostConnection, messageOf } from '@floy/domain'
 import type { Duplex } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import { connectHost, type VerifyHostKey } from './connect.js';
+import { openChannel } from './open-channel.js';
 import {
   createRemoteShell,
   type RemoteShell,
@@ -20,7 +21,7 @@ export interface SshClient {
    */
   run(script: string, options?: RunOptions): Promise<RunResult>;
   /** A stream to where the host itself can connect. */
-  dial(host: string, port: number): Promise<Duplex>;
+  dial(host: string, port: number, signal?: AbortSignal): Promise<Duplex>;
   close(): void;
 }
 
@@ -58,14 +59,6 @@ export async function connectSsh(
   client.on('error', (error: Error) => ended(error.message));
   client.on('close', () => ended('closed'));
 
-  const openChannel = (): Promise<ClientChannel> =>
-    new Promise((resolve, reject) => {
-      client.exec('exec /bin/sh', (error, channel) => {
-        if (error) reject(error);
-        else resolve(channel);
-      });
-    });
-
   const takeIdle = (): RemoteShell | undefined => {
     for (const shell of shells) {
       if (shell.state !== 'idle' || taken.has(shell)) continue;
@@ -74,10 +67,13 @@ export async function connectSsh(
     }
     return undefined;
   };
-  const open = async (): Promise<void> => {
+  const open = async (signal: AbortSignal | undefined): Promise<void> => {
     channels += 1;
     try {
-      const channel = await openChannel();
+      const channel = await openChannel<ClientChannel>(
+        (opened) => client.exec('exec /bin/sh', opened),
+        signal,
+      );
       channel.once('close', () => {
         channels -= 1;
         lastClosed = performance.now();
@@ -101,7 +97,8 @@ export async function connectSsh(
       if (closedBecause !== undefined) throw new CouldNotTellError(closedBecause);
       const before = takeIdle();
       if (before !== undefined) return before;
-      const problem = await open().then(() => undefined, messageOf);
+      const problem = await open(signal).then(() => undefined, messageOf);
+      signal?.throwIfAborted();
       const after = takeIdle();
       if (after !== undefined) return after;
       const now = performance.now();
@@ -142,14 +139,13 @@ export async function connectSsh(
         changed();
       }
     },
-    dial: (host, port) =>
-      new Promise((resolve, reject) => {
-        if (closedBecause !== undefined) return reject(new CouldNotTellError(closedBecause));
-        client.forwardOut('127.0.0.1', 0, host, port, (error, channel) => {
-          if (error) reject(error);
-          else resolve(channel);
-        });
-      }),
+    async dial(host, port, signal) {
+      if (closedBecause !== undefined) throw new CouldNotTellError(closedBecause);
+      return openChannel<ClientChannel>(
+        (opened) => client.forwardOut('127.0.0.1', 0, host, port, opened),
+        signal,
+      );
+    },
     close() {
       ended('closed by Floy');
       client.end();
