@@ -83,6 +83,7 @@ export async function startHostFixture(options: {
         epoch: BigInt(1_700_000_000_000 + count),
         connection: { host: '127.0.0.1', port, user, privateKey: fleet.privateKey },
         retryCount: 3,
+        connectMs: 30_000,
         verifyHostKey: async () => {},
         beforeStep: async () => {},
         signal: new AbortController().signal,

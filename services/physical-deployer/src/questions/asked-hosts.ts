@@ -43,7 +43,8 @@ export function askedHosts(
       name: host.port === 22 ? host.host : `${host.host}:${host.port}`,
       host,
       login,
-      reach: { connection, retryCount: 0, verifyHostKey: verify, signal },
+      // Who asks is told at once that a host is away.
+      reach: { connection, retryCount: 0, connectMs: 0, verifyHostKey: verify, signal },
     };
   });
 }

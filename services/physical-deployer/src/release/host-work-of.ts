@@ -6,6 +6,7 @@ import { NotFoundError, VerdictError } from '@floy/domain';
 import type { Work } from '@floy/messaging/handlers';
 import { createRedactor, type Redactor } from '@floy/secrets/redaction';
 import type { HostRelease, HostWork } from '../rollout/host-work.js';
+import { CONNECT_MS } from '../rollout/with-host.js';
 import type { DeployerDeps } from './deployer-deps.js';
 import type { InstanceContext } from './instance-context.js';
 import { verifyHostKey } from './verify-host-key.js';
@@ -27,6 +28,7 @@ export function hostWorkOf(
     epoch: BigInt(work.lease.epoch),
     connection: context.connection,
     retryCount: context.release.retry_count,
+    connectMs: CONNECT_MS,
     verifyHostKey: verifierOf(database, context),
     signal: work.signal,
     async beforeStep(name) {

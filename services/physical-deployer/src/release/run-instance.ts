@@ -72,6 +72,9 @@ async function attempt(
   }
 }
 
+/** Who is here has been at the host already, or has waited for it in vain. */
+const ONE_LOOK = { retryCount: 1, connectMs: 5000 };
+
 /** What `current` points to now; null where the host cannot be asked. */
 export async function observe(
   deps: DeployerDeps,
@@ -79,7 +82,7 @@ export async function observe(
   context: InstanceContext,
 ): Promise<Observation | null> {
   try {
-    const seen = await observeHost(deps.hosts, { ...host, retryCount: 1 }, context.settings);
+    const seen = await observeHost(deps.hosts, { ...host, ...ONE_LOOK }, context.settings);
     return {
       currentDir: seen.current,
       observed: seen.current === context.contentDir ? 'new' : 'other',

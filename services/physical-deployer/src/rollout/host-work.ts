@@ -7,8 +7,10 @@ import type { HostAccess } from '../ssh/connection-pool.js';
 /** How to reach a host to look at it or to run something there. */
 export interface HostReach extends HostAccess {
   readonly connection: HostConnection;
-  /** How often a broken connection or an unknown outcome is tried again. */
+  /** How often a connection that was made and broke, or an unknown outcome, is tried again. */
   readonly retryCount: number;
+  /** How long connecting is tried again. */
+  readonly connectMs: number;
 }
 
 /** One worker's right to act on one target now. */

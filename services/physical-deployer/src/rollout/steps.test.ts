@@ -282,11 +282,34 @@ describeHere('steps on a host', () => {
     fixture.hosts.pool.drop(work.connection);
     await fixture.host().stop();
     const error = await failure(
-      switchHost(fixture.hosts, { ...work, retryCount: 1 }, release, { runPreSwitch: true }),
+      switchHost(fixture.hosts, { ...work, connectMs: 0 }, release, { runPreSwitch: true }),
     );
     expect(error).toBeInstanceOf(CouldNotTellError);
     expect(error.message).toContain('Could not connect');
     await fixture.host().start();
     await switchHost(fixture.hosts, work, release, { runPreSwitch: true });
+  });
+
+  it('a host that is away for a while is waited for, by time and not by tries', async () => {
+    const { deployPath, work, release } = await staged('echo restarted >>../../ledger');
+    fixture.hosts.pool.drop(work.connection);
+    await fixture.host().stop();
+    const lines: string[] = [];
+    const away = { ...work, retryCount: 0, log: (line: string) => lines.push(line) };
+    const cancel = new AbortController();
+    const options = { runPreSwitch: true };
+    const cancelled = failure(
+      switchHost(fixture.hosts, { ...away, signal: cancel.signal }, release, options),
+    );
+    await until(() => lines.filter((line) => line.endsWith('trying again')).length > 3);
+    cancel.abort(new LeaseLostError('cancelled'));
+    const began = performance.now();
+    expect(await cancelled).toBeInstanceOf(LeaseLostError);
+    expect(performance.now() - began).toBeLessThan(500);
+    const switching = switchHost(fixture.hosts, away, release, options);
+    await until(() => lines.filter((line) => line.endsWith('trying again')).length > 5);
+    await fixture.host().start();
+    await switching;
+    expect(await textOf(deployPath, 'ledger')).toBe('restarted\n');
   });
 });

@@ -7,9 +7,13 @@ import type { HostReach } from './host-work.js';
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;
 
+/** As long as a reboot, or an upgrade of the host's sshd, keeps it away. */
+export const CONNECT_MS = 40_000;
+
 /**
- * Uses a connection, and again on a new one when it could not be told what happened, up to
- * `retryCount` times with growing pauses. So `use` has to be safe to repeat.
+ * Uses a connection, and again on a new one when it could not be told what happened, with growing
+ * pauses: up to `retryCount` times after a connection that was made, and for `connectMs` where none
+ * can be made. So `use` has to be safe to repeat.
  */
 export async function withHost<T>(
   pool: ConnectionPool,
@@ -17,15 +21,33 @@ export async function withHost<T>(
   use: (client: SshClient) => Promise<T>,
 ): Promise<T> {
   const { signal } = reach;
-  for (let tries = 0; ; tries += 1) {
+  let broken = 0;
+  let pauses = 0;
+  let awaySince: number | undefined;
+  for (;;) {
     signal?.throwIfAborted();
+    const began = performance.now();
+    let connected = false;
     try {
-      return await pool.use(reach, use);
+      return await pool.use(reach, (client) => {
+        connected = true;
+        return use(client);
+      });
     } catch (error) {
       signal?.throwIfAborted();
-      if (!(error instanceof CouldNotTellError) || tries >= reach.retryCount) throw error;
+      if (!(error instanceof CouldNotTellError)) throw error;
+      if (connected) {
+        if (broken >= reach.retryCount) throw error;
+        broken += 1;
+        if (awaySince !== undefined) pauses = 0;
+        awaySince = undefined;
+      } else {
+        awaySince ??= began;
+        if (performance.now() - awaySince >= reach.connectMs) throw error;
+      }
       reach.log?.(`${messageOf(error)}; trying again`);
-      const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries);
+      const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** pauses);
+      pauses += 1;
       // Many hosts that broke at once are not asked again at once.
       await delay(pause * (0.5 + Math.random()), undefined, { signal }).catch(() => undefined);
     }
