@@ -31,7 +31,8 @@ export function stopTargetHandler(deps: DeployerDeps): LongHandler<'stop-target'
       let observation = null;
       try {
         await stopHost(deps.hosts, host, context.settings.deployPath);
-        observation = await observe(deps, host, context);
+        const drained = context.instance.touched && context.settings.drainCommand !== undefined;
+        observation = await observe(deps, host, context, { healthy: false, drained });
       } catch (error) {
         host.signal.throwIfAborted();
         if (!(error instanceof FloyError)) throw error;

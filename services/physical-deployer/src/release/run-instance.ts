@@ -38,7 +38,12 @@ export async function runInstance(deps: DeployerDeps, work: Work, job: InstanceJ
   try {
     // It becomes part of events and answers.
     failure = output.redactor.redact(await attempt(deps, job, host, context));
-    observation = job.succeeds === 'staged' && !failure ? null : await observe(deps, host, context);
+    const healthy = job.succeeds === 'succeeded' && !failure;
+    const drained = job.succeeds === 'succeeded' && context.settings.drainCommand !== undefined;
+    observation =
+      job.succeeds === 'staged' && !failure
+        ? null
+        : await observe(deps, host, context, { healthy, drained });
     if (failure) output.log.write(`${failure}\n`);
   } finally {
     await output.close();
@@ -75,21 +80,34 @@ async function attempt(
 /** Who is here has been at the host already, or has waited for it in vain. */
 const ONE_LOOK = { retryCount: 1, connectMs: 5000 };
 
-/** What `current` points to now; null where the host cannot be asked. */
+/** What is known of a host before it is looked at. */
+export interface Known {
+  /** The new release was seen healthy there. */
+  readonly healthy: boolean;
+  /** The old one may have been drained, which nobody has undone. */
+  readonly drained: boolean;
+}
+
+/**
+ * What runs on the host now; null where that cannot be told: the host cannot be asked, `current` points
+ * to a new release that does not run, or to an old one that may have been drained.
+ */
 export async function observe(
   deps: DeployerDeps,
   host: HostWork,
   context: InstanceContext,
+  { healthy, drained }: Known,
 ): Promise<Observation | null> {
   try {
     const seen = await observeHost(deps.hosts, { ...host, ...ONE_LOOK }, context.settings);
-    return {
-      currentDir: seen.current,
-      observed: seen.current === context.contentDir ? 'new' : 'other',
-    };
+    const isNew = seen.current === context.contentDir;
+    if (healthy || (isNew ? seen.running : !drained)) {
+      return { currentDir: seen.current, observed: isNew ? 'new' : 'other' };
+    }
+    host.log(`What serves on the host cannot be told: current points to ${seen.current}`);
   } catch (error) {
     host.signal.throwIfAborted();
     host.log(`What runs on the host could not be seen: ${messageOf(error)}`);
-    return null;
   }
+  return null;
 }
