@@ -48,6 +48,9 @@ const LAST_OUTPUT_MS = 1000;
  * wait for daemons that hold the streams, and lets the next script use the same shell, which saves
  * the login shell's start files (40 to 400 ms on real hosts) for every step. Without that line the
  * outcome is unknown.
+ *
+ * A script that was to read input and did not succeed may have left some of it unread: bytes of an
+ * artifact, which the shell would carry out as its next commands. So the shell ends there.
  */
 function wrap(script: string, nonce: string, withInput: boolean): string {
   return [
@@ -60,6 +63,7 @@ function wrap(script: string, nonce: string, withInput: boolean): string {
     withInput ? ')' : ') </dev/null',
     'floy_code=$?',
     'floy_mark done "$floy_code"; floy_mark done "$floy_code" >&2',
+    ...(withInput ? ['[ "$floy_code" = 0 ] || exit'] : []),
     '}',
     '',
   ].join('\n');
@@ -127,9 +131,10 @@ export function createRemoteShell(channel: ClientChannel, onChange: () => void):
         waiting -= 1;
         if (waiting > 0) return;
         settle();
-        state = 'idle';
         resolve({ code, stdout: stdout.text(), stderr: stderr.text() });
-        onChange();
+        state = 'idle';
+        if (input !== undefined && code !== 0) close(new CouldNotTellError('The upload failed'));
+        else onChange();
       };
       const send = (): void => {
         if (input === undefined || source !== undefined) return;

@@ -93,6 +93,25 @@ describeHere('a connection to a host', () => {
     client.close();
   });
 
+  it('carries out nothing of an input that a script has left unread', async () => {
+    const client = await connect();
+    const path = join(folder, 'carried-out');
+    const commands = Buffer.from(`\necho carried out >>${path}\n`.padStart(512, '#'));
+    const size = 2000 * commands.length;
+    const open = (): Readable =>
+      Readable.from(
+        (function* () {
+          for (let i = 0; i < 2000; i += 1) yield commands;
+        })(),
+      );
+    const failing = 'floy_ask; head -c 100000 | sh -c "read -r line; kill -9 \\$\\$"; exit 1';
+    const result = await client.run(failing, { input: { size, open } });
+    expect(result.code).toBe(1);
+    // The one session that the host allows is free again only when that shell has ended.
+    expect((await client.run(`cat ${path}`)).stdout).toBe('');
+    client.close();
+  });
+
   it('asks before it authenticates, and a refused host key sees no attempt', async () => {
     const refuse = async (fingerprint: string): Promise<void> => {
       throw new VerdictError(`changed to ${fingerprint}`);
