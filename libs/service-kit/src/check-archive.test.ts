@@ -121,4 +121,16 @@ describe('what an archive may hold', () => {
     const many = Readable.from([gzipSync(tar([{ name: 'a' }, { name: 'b' }, { name: 'c' }]))]);
     await expect(checkArchive(many, { entries: 2, bytes: 10 })).rejects.toThrow('too large');
   });
+
+  it('refuses what comes after the end, which not every tar takes for one', async () => {
+    const good = tar([{ name: 'a', data: 'x' }]).subarray(0, 1024);
+    const more = tar([{ name: 'esc', type: '2', target: '/etc' }]);
+    const blocks = (count: number): Buffer => Buffer.alloc(count * 512);
+    const read = (parts: Buffer[]): Promise<void> =>
+      checkArchive(Readable.from([gzipSync(Buffer.concat(parts))]));
+    await read([good, blocks(1)]);
+    await read([good, blocks(500)]);
+    await expect(read([good, blocks(1), more])).rejects.toThrow('something after its end');
+    await expect(read([good, blocks(1000), more])).rejects.toThrow('something after its end');
+  });
 });

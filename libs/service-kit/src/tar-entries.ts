@@ -40,7 +40,10 @@ export async function* tarEntries(archive: AsyncIterable<Buffer>): AsyncGenerato
   let wanted: { type: string; size: number } | undefined;
   let ended = false;
   for await (const chunk of archive) {
-    if (ended) continue;
+    if (ended) {
+      assertZeros(chunk);
+      continue;
+    }
     buffer = buffer.length === 0 ? chunk : Buffer.concat([buffer, chunk]);
     for (;;) {
       const passed = Math.min(skip, buffer.length);
@@ -60,6 +63,7 @@ export async function* tarEntries(archive: AsyncIterable<Buffer>): AsyncGenerato
       buffer = buffer.subarray(BLOCK);
       if (header.every((byte) => byte === 0)) {
         ended = true;
+        assertZeros(buffer);
         break;
       }
       const { type, size, ...plain } = readHeader(header);
@@ -91,6 +95,13 @@ export async function* tarEntries(archive: AsyncIterable<Buffer>): AsyncGenerato
   }
   if (!ended && (skip > 0 || wanted !== undefined || buffer.length > 0)) {
     throw new VerdictError('The archive is cut off');
+  }
+}
+
+/** GNU tar stops at the first block of zeros, BusyBox' goes on: nothing may come after it. */
+function assertZeros(rest: Buffer): void {
+  if (rest.some((byte) => byte !== 0)) {
+    throw new VerdictError('The archive has something after its end');
   }
 }
 
