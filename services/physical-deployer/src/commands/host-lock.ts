@@ -14,7 +14,8 @@ export const REFUSE = `refuse() { floy_mark refused "$@"; exit 1; }`;
  * Goes into `.floy` and takes its lock as descriptor 9: the lock is held for as long as a state is
  * looked at and changed, not while a step runs, so waiting for it is short. Refuses another
  * installation and a lower epoch, and leaves its own epoch there, so that every worker before this
- * one is refused from now on (law 5). Works with the flock of BusyBox, which cannot wait for a time.
+ * one is refused from now on (law 5). An empty epoch is what a loss of power leaves of the first one
+ * and counts as none. Works with the flock of BusyBox, which cannot wait for a time.
  */
 export function takeLock(lock: HostLock): string {
   return `${assign({ deploy_path: lock.deployPath, installation: lock.installation, epoch: lock.epoch })}
@@ -36,7 +37,7 @@ elif [ "$owner" != "$installation" ]; then
   refuse owner "$owner"
 fi
 highest=0
-[ ! -f epoch ] || read -r highest <epoch
+[ ! -s epoch ] || read -r highest <epoch
 case $highest in '' | *[!0-9]*) refuse folder "$deploy_path/.floy/epoch is damaged" ;; esac
 if [ "$highest" -gt "$epoch" ]; then
   refuse epoch "$highest"

@@ -74,7 +74,7 @@ export async function restartService(
     log: () => undefined,
   };
   const script = commandStep(place, 'current', settings.restartCommand);
-  const step = { name: 'restart', script, timeoutSeconds };
+  const step = { name: 'restart', script, timeoutSeconds } as const;
   try {
     const output = await runStep(deps.hosts.pool, work, place.deployPath, step);
     return { host: asked.name, success: true, output, error: '' };

@@ -5,14 +5,11 @@ import { beginStep } from '@floy/database/transitions/instance-work';
 import { NotFoundError, VerdictError } from '@floy/domain';
 import type { Work } from '@floy/messaging/handlers';
 import { createRedactor, type Redactor } from '@floy/secrets/redaction';
-import type { HostRelease, HostWork } from '../rollout/host-work.js';
+import { type HostRelease, type HostWork, STEPS } from '../rollout/host-work.js';
 import { CONNECT_MS } from '../rollout/with-host.js';
 import type { DeployerDeps } from './deployer-deps.js';
 import type { InstanceContext } from './instance-context.js';
 import { verifyHostKey } from './verify-host-key.js';
-
-/** The steps after which the target may no longer be as it was. */
-const touchingSteps = new Set(['drain', 'switch']);
 
 /** The right to act on a target, as the code that acts on hosts sees it. */
 export function hostWorkOf(
@@ -32,7 +29,7 @@ export function hostWorkOf(
     verifyHostKey: verifierOf(database, context),
     signal: work.signal,
     async beforeStep(name) {
-      const step = { name, touches: touchingSteps.has(name) };
+      const step = { name, touches: STEPS[name].touches };
       await work.throughOutages(() => beginStep(database, work.lease, context.instance.id, step));
       work.assertHeld();
     },

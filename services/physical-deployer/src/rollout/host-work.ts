@@ -13,6 +13,19 @@ export interface HostReach extends HostAccess {
   readonly connectMs: number;
 }
 
+/** The steps on a host, and whether the target may no longer be as it was after one has begun. */
+export const STEPS = {
+  stage: { touches: false },
+  pre_switch: { touches: false },
+  drain: { touches: true },
+  switch: { touches: true },
+  post_switch: { touches: true },
+  undrain: { touches: true },
+  restart: { touches: false },
+} as const;
+
+export type StepName = keyof typeof STEPS;
+
 /** One worker's right to act on one target now. */
 export interface HostWork extends HostReach {
   /**
@@ -27,7 +40,7 @@ export interface HostWork extends HostReach {
   /** Aborts when the lease is lost or the work is cancelled; its reason becomes the error. */
   readonly signal: AbortSignal;
   /** Called right before each step is started; throws LeaseLostError. */
-  beforeStep(name: string): Promise<void>;
+  beforeStep(name: StepName): Promise<void>;
   /** Masks the secrets of this work: output is masked before it is cut, so that no half is left. */
   readonly redactor: Pick<Redactor, 'redact' | 'stream'>;
   /** The live log. Secrets are masked by the caller. */

@@ -2,7 +2,7 @@ import { CouldNotTellError, VerdictError } from '@floy/domain';
 import { launchStep, readStepMark, settleStep, type StepMark } from '../commands/launch-step.js';
 import type { ConnectionPool } from '../ssh/connection-pool.js';
 import type { SshClient } from '../ssh/ssh-client.js';
-import { type HostWork, lockOf } from './host-work.js';
+import { type HostWork, lockOf, type StepName } from './host-work.js';
 import { createLiveLines, type LiveLines } from './live-lines.js';
 import { narrowSignal } from './narrowed-signal.js';
 import { quoteTail } from './quote-tail.js';
@@ -12,15 +12,16 @@ import { withHost } from './with-host.js';
 
 /** Something that a host shall do once. */
 export interface Step {
-  /** `[a-z_]`. */
-  readonly name: string;
+  readonly name: StepName;
   readonly script: string;
   readonly timeoutSeconds: number;
-  /**
-   * Looks whether a step whose end nobody saw was done. Without it such a step is repeated, which
-   * is then up to `retryCount` times.
-   */
+  /** Looks whether a step whose end nobody saw was done. */
   probe?(): Promise<boolean>;
+  /**
+   * Never carried out a second time, as that may do harm. Any other whose end nobody saw, and of
+   * which no probe shows that it was done, is repeated up to `retryCount` times.
+   */
+  readonly once?: boolean;
 }
 
 type Seen =
@@ -83,7 +84,7 @@ export async function runStep(
       work.log(`${step.name}: it was done`);
       return '';
     }
-    if (repeats >= work.retryCount) {
+    if (step.once === true || repeats >= work.retryCount) {
       throw new CouldNotTellError(`${step.name}: its end could not be found out`);
     }
     rerunAfter = seen.attempt;

@@ -129,6 +129,30 @@ describeHere('steps on a host', () => {
     expect(begins.length).toBeLessThanOrEqual(2);
   });
 
+  it('a pre-switch whose end nobody saw is never repeated', async () => {
+    const { deployPath, work, release } = await staged('echo restarted >>../../ledger', {
+      preSwitchCommand: 'echo migrating >>../../ledger; sleep 1000',
+    });
+    const switching = failure(switchHost(fixture.hosts, work, release, { runPreSwitch: true }));
+    await ledgerHas(deployPath, 'migrating');
+    process.kill(-(await beginOf(deployPath, 'pre_switch')).group, 'SIGKILL');
+    expect((await switching).message).toBe('pre_switch: its end could not be found out');
+    const taker = later(work);
+    const again = await failure(switchHost(fixture.hosts, taker, release, { runPreSwitch: true }));
+    expect(again).toBeInstanceOf(CouldNotTellError);
+    expect(await textOf(deployPath, 'ledger')).toBe('migrating\n');
+  });
+
+  it('an epoch that a loss of power has emptied is none, a damaged one is refused', async () => {
+    const { deployPath, work } = await staged('true');
+    const epoch = join(deployPath, '.floy', 'epoch');
+    await writeFile(epoch, '');
+    await stopHost(fixture.hosts, work, deployPath);
+    expect(await textOf(epoch)).toBe(`${work.epoch}\n`);
+    await writeFile(epoch, 'x\n');
+    await expect(stopHost(fixture.hosts, work, deployPath)).rejects.toThrow('epoch is damaged');
+  });
+
   it('an earlier worker is refused, and starts nothing', async () => {
     const { deployPath, work, release } = await staged('echo restarted >>../../ledger');
     await stopHost(fixture.hosts, later(work), deployPath);

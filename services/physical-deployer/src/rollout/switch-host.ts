@@ -1,9 +1,15 @@
 import { commandStep, switchStep } from '../commands/commands.js';
 import { awaitHealth } from './await-health.js';
 import type { Hosts } from './hosts.js';
-import { checkedPath, checkedRelease, type HostRelease, type HostWork } from './host-work.js';
+import {
+  checkedPath,
+  checkedRelease,
+  type HostRelease,
+  type HostWork,
+  type StepName,
+} from './host-work.js';
 import { seeHealth } from './look-at-health.js';
-import { runStep } from './run-step.js';
+import { runStep, type Step } from './run-step.js';
 
 /** What belongs to this host only and not to the release. */
 export interface SwitchOptions {
@@ -28,26 +34,32 @@ export async function switchHost(
   const place = { deployPath, releaseDir, version };
   const normalized = { ...release, settings: { ...settings, deployPath } };
   const began = performance.now();
-  const step = (name: string, script: string, probe?: () => Promise<boolean>): Promise<string> => {
+  const step = (
+    name: StepName,
+    script: string,
+    unknownEnd: Pick<Step, 'probe' | 'once'> = {},
+  ): Promise<string> => {
     const used = (performance.now() - began) / 1000;
     const timeoutSeconds = Math.max(1, Math.ceil(settings.timeoutSeconds - used));
-    return runStep(hosts.pool, work, deployPath, { name, script, timeoutSeconds, probe });
+    return runStep(hosts.pool, work, deployPath, { name, script, timeoutSeconds, ...unknownEnd });
   };
   const command = async (
-    name: string,
+    name: StepName,
     where: 'release' | 'current',
     text: string | undefined,
+    unknownEnd?: Pick<Step, 'once'>,
   ): Promise<void> => {
-    if (text !== undefined) await step(name, commandStep(place, where, text));
+    if (text !== undefined) await step(name, commandStep(place, where, text), unknownEnd);
   };
 
-  if (options.runPreSwitch) await command('pre_switch', 'release', settings.preSwitchCommand);
+  if (options.runPreSwitch) {
+    // A migration, say: whether half of one may be begun again is for people to tell.
+    await command('pre_switch', 'release', settings.preSwitchCommand, { once: true });
+  }
   await command('drain', 'current', settings.drainCommand);
-  await step(
-    'switch',
-    switchStep(place, settings.restartCommand),
-    async () => (await seeHealth(hosts, work, normalized)).healthy,
-  );
+  await step('switch', switchStep(place, settings.restartCommand), {
+    probe: async () => (await seeHealth(hosts, work, normalized)).healthy,
+  });
   await awaitHealth(hosts, work, normalized);
   await command('post_switch', 'current', settings.postSwitchCommand);
   await command('undrain', 'current', settings.undrainCommand);
