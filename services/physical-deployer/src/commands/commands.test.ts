@@ -30,6 +30,7 @@ function scripts(deployPath: string): Record<string, string> {
       script: switching,
       rerunAfter: 0,
       seen: { attempt: 0, bytes: 0 },
+      live: true,
     }),
     settle: settleStep(locked, key, 1),
     stop: stopSteps(locked),
@@ -45,7 +46,7 @@ function scripts(deployPath: string): Record<string, string> {
     ),
     observe: observe(deployPath, deployPath),
     health: lookAtHealth({ ...at, statusCommand: deployPath, healthCommand: deployPath }),
-    prune: prune(locked, { dirs: [deployPath], newest: 5, work: 'rel_1' }),
+    prune: prune(locked, { dirs: [deployPath], work: 'rel_1' }),
     file: receiveFile(deployPath, release),
   };
 }

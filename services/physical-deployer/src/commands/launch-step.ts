@@ -12,6 +12,8 @@ export interface StepLaunch extends StepKey {
   readonly rerunAfter: number;
   /** What was seen of the output before a connection broke. */
   readonly seen: { readonly attempt: number; readonly bytes: number };
+  /** Whether output is sent as it is written, and not only its end when the step has ended. */
+  readonly live: boolean;
 }
 
 /**
@@ -73,7 +75,7 @@ export function launchStep(launch: StepLaunch): string {
   return `${REFUSE}
 ${JOURNAL_FUNCTIONS}
 ${takeLock(launch.lock)}
-${assign({ work, name, rerun_after: rerunAfter, seen_attempt: seen.attempt, seen_bytes: seen.bytes })}
+${assign({ work, name, rerun_after: rerunAfter, seen_attempt: seen.attempt, seen_bytes: seen.bytes, live: launch.live ? 'yes' : '' })}
 step=${quote(launch.script)}
 wrapper=${quote(WRAPPER)}
 follow() {
@@ -81,17 +83,23 @@ follow() {
   [ -z "$begun" ] || elapsed=$(($(date +%s) - begun))
   floy_mark running "$attempt" "$elapsed"
   [ "$seen_attempt" -eq "$attempt" ] || seen_bytes=0
-  tail -c "+$((seen_bytes + 1))" -f "steps/$key.out" 2>/dev/null &
-  reader=$!
+  reader=
+  if [ -n "$live" ]; then
+    tail -c "+$((seen_bytes + 1))" -f "steps/$key.out" 2>/dev/null &
+    reader=$!
+  fi
   wait_for "steps/$key.run"
+  [ -n "$reader" ] || return 0
   kill "$reader" 2>/dev/null
   wait "$reader" 2>/dev/null
 }
 report() {
   [ -n "$code" ] || { floy_mark unknown "$attempt"; exit 0; }
-  floy_mark ended "$attempt" "$code" $(wc -c <"steps/$key.out")
+  size=0
+  [ ! -f "steps/$key.out" ] || size=$(($(wc -c <"steps/$key.out")))
+  floy_mark ended "$attempt" "$code" "$size"
   floy_mark output
-  tail -c 65536 "steps/$key.out"
+  [ "$size" -eq 0 ] || tail -c 65536 "steps/$key.out"
   exit 0
 }
 start() {

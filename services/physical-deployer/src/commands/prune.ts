@@ -5,39 +5,38 @@ import { JOURNAL_FUNCTIONS } from './journal.js';
 
 /** Lines of the journal that stay: enough for every step of the last dozens of releases. */
 const JOURNAL_LINES = 600;
+/** Longer output of a step is cut to its end once the step has ended. */
+const OUTPUT_BYTES = 1024 * 1024;
 
 /** What may not go. */
 export interface Kept {
-  /** Release folders that stay whatever their age. */
+  /** Release folders. */
   readonly dirs: readonly string[];
-  /** How many of the newest stay besides. */
-  readonly newest: number;
   /** The work that does this: its steps stay known. */
   readonly work: string;
 }
 
 /**
- * Removes old release folders (never the current one, and nothing that Floy did not make), the
- * artifacts that no release left on the host was made from, and what steps have left. A folder
- * leaves `releases/` by a rename under the lock and is emptied afterwards. Steps that live, and the
- * journal while one does, are not touched. Marks: `removed DIR`.
+ * Removes release folders (never the current one, and nothing that Floy did not make), the
+ * artifacts that no release left on the host was made from, and what the steps of other work have left: how
+ * those ended is in the journal. A folder leaves `releases/` by a rename under the lock and is emptied
+ * afterwards. Steps that live, and the journal while one does, are not touched. Output is cut in place,
+ * which gives its room back also where a service that a step has started still writes to it. Marks:
+ * `removed DIR`.
  */
 export function prune(lock: HostLock, kept: Kept): string {
   return `${REFUSE}
 ${JOURNAL_FUNCTIONS}
 ${takeLock(lock)}
-${assign({ newest: kept.newest, own: kept.work })}
+${assign({ own: kept.work })}
 current=$(readlink "$deploy_path/current")
 current=\${current##*/}
-keep() {
-  case $1 in "$current"${kept.dirs.map((dir) => ` | ${quote(dir)}`).join('')}) return 0 ;; esac
-  [ "$count" -le "$newest" ]
-}
-count=0
-for marker in $(cd "$deploy_path/releases" && ls -1t */.floy-release 2>/dev/null); do
+for marker in "$deploy_path"/releases/*/.floy-release; do
+  [ -f "$marker" ] || continue
   release=\${marker%/*}
-  count=$((count + 1))
-  keep "$release" || { mv -T "$deploy_path/releases/$release" "removed.$release.$epoch" && floy_mark removed "$release"; }
+  release=\${release##*/}
+  case $release in "$current"${kept.dirs.map((dir) => ` | ${quote(dir)}`).join('')}) continue ;; esac
+  mv -T "$deploy_path/releases/$release" "removed.$release.$epoch" && floy_mark removed "$release"
 done
 alive=
 for run in steps/*.run; do ! held "$run" || alive=yes; done
@@ -49,14 +48,17 @@ if [ -z "$alive" ]; then
   if [ -f journal ] && [ "$(wc -l <journal)" -gt ${JOURNAL_LINES * 2} ]; then
     tail -n ${JOURNAL_LINES} journal >journal.new && mv -f journal.new journal
   fi
-  for file in steps/*.out steps/*.sh steps/*.run; do
-    key=\${file#steps/}
-    key=\${key%.*}
-    name=\${key##*.}
-    rest=\${key%.*}
-    work=\${rest%.*}
-    [ -f "$file" ] && [ "$work" != "$own" ] || continue
-    grep -q -F -e " $work \${rest##*.} $name " journal || rm -f "$file"
+  for file in steps/*; do
+    case $file in
+      "steps/$own".*.out)
+        [ "$(wc -c <"$file")" -gt ${OUTPUT_BYTES} ] || continue
+        tail -c 65536 "$file" >output.new && cat output.new >"$file"
+        rm -f output.new
+        ;;
+      "steps/$own".*) ;;
+      *.out) : >"$file" && rm -f "$file" ;;
+      *) rm -f "$file" ;;
+    esac
   done
 fi
 ${RELEASE_LOCK}

@@ -22,21 +22,7 @@ export const HOST_TOOLS = [
   'gzip',
   'sha256sum',
   'timeout',
-  ...[
-    'cat',
-    'chmod',
-    'cp',
-    'date',
-    'df',
-    'dirname',
-    'find',
-    'grep',
-    'head',
-    'ln',
-    'ls',
-    'mkdir',
-    'mv',
-  ],
+  ...['cat', 'chmod', 'cp', 'date', 'df', 'dirname', 'find', 'grep', 'head', 'ln', 'mkdir', 'mv'],
   ...['readlink', 'rm', 'sleep', 'tail', 'tee', 'wc'],
 ] as const;
 

@@ -40,7 +40,7 @@ async function pruneQuietly(
   const { settings, contentDir } = context;
   try {
     const kept = [...(await dirsToKeep(deps.database, context)), contentDir];
-    await pruneHost(deps.hosts, host, settings.deployPath, kept, 0);
+    await pruneHost(deps.hosts, host, settings.deployPath, kept);
   } catch (error) {
     host.signal.throwIfAborted();
     host.log(`Old releases could not be removed: ${messageOf(error)}`);

@@ -9,6 +9,8 @@ const LINE_LIMIT = 8192;
 export interface LiveLines {
   /** Bytes of the whole output that were seen so far. */
   readonly bytes: number;
+  /** Whether nothing more but the end is given on. */
+  readonly full: boolean;
   push(chunk: Buffer): void;
   /** Gives on what of the whole output was not seen yet, and the last line if it was not ended. */
   finish(end: string, size: number): void;
@@ -37,6 +39,9 @@ export function createLiveLines(
   return {
     get bytes() {
       return bytes;
+    },
+    get full() {
+      return bytes > LIVE_LIMIT_BYTES;
     },
     push(chunk) {
       const before = bytes;

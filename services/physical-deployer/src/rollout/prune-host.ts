@@ -4,19 +4,14 @@ import { type HostWork, lockOf } from './host-work.js';
 import { runScript } from './run-script.js';
 import { withHost } from './with-host.js';
 
-/**
- * Removes release folders other than the current one, `keepDirs`, and the newest `keepReleases`,
- * and what only they needed. Returns the removed ones.
- */
+/** Removes release folders but the current one and `keepDirs`, and what only they needed. Returns which. */
 export function pruneHost(
   hosts: Hosts,
   work: HostWork,
   deployPath: string,
   keepDirs: readonly string[],
-  keepReleases: number,
 ): Promise<string[]> {
-  const kept = { dirs: keepDirs, newest: keepReleases, work: work.id };
-  const script = prune(lockOf(work, deployPath), kept);
+  const script = prune(lockOf(work, deployPath), { dirs: keepDirs, work: work.id });
   return withHost(hosts.pool, work, async (client) => {
     const removed: string[] = [];
     await runScript(client, script, {

@@ -1,7 +1,7 @@
 import { VerdictError } from '@floy/domain';
 import { needsSshd } from '@floy/testing/needs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { lstat, mkdir, readFile, readlink, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure, type HostFixture, startHostFixture, textOf } from '../../testing/host-fixture.js';
 import { createHosts } from './hosts.js';
@@ -147,7 +147,7 @@ describeHere('bringing releases to a host', () => {
     }
   });
 
-  it('keeps the current, the named and the newest releases', async () => {
+  it('keeps the current and the named releases, and nothing of the steps of others', async () => {
     const deployPath = fixture.deployPath();
     const dirs: string[] = [];
     let work = fixture.work();
@@ -161,8 +161,16 @@ describeHere('bringing releases to a host', () => {
       dirs.push(release.releaseDir);
     }
     await mkdir(join(deployPath, 'releases', 'not-ours'));
-    const [one, two, three, four, five] = dirs;
-    expect(await pruneHost(fixture.hosts, work, deployPath, [one ?? ''], 1)).toEqual([four, three]);
+    const [one = '', two, three, four, five = ''] = dirs;
+    const steps = join(deployPath, '.floy', 'steps');
+    const own = join(steps, `${work.id}.1.stage.out`);
+    const much = `${'x'.repeat(2_000_000)}the end`;
+    await writeFile(own, much);
+    const others = (await readdir(steps)).filter((name) => !name.startsWith(`${work.id}.`));
+    expect(others).not.toEqual([]);
+    expect(await pruneHost(fixture.hosts, work, deployPath, [one, five])).toEqual([three, four]);
+    expect(await readdir(steps)).toEqual([`${work.id}.1.stage.out`]);
+    expect(await textOf(own)).toBe(much.slice(-65536));
     const seen = await observeHost(fixture.hosts, work, { deployPath, statusCommand: 'true' });
     expect(seen.releases.toSorted()).toEqual([one, two, five].toSorted());
     expect((await stat(join(deployPath, 'releases', 'not-ours'))).isDirectory()).toBe(true);

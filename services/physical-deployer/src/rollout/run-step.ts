@@ -26,6 +26,8 @@ export interface Step {
 
 type Seen =
   | { readonly kind: 'ended'; readonly code: string; readonly output: string }
+  /** It prints more than is shown and was left; it goes on. */
+  | { readonly kind: 'flooding' }
   | Exclude<StepMark, { readonly kind: 'running' | 'ended' }>;
 
 /** Until a step has begun or was found: connecting, the login shell, the host's lock. */
@@ -59,6 +61,7 @@ export async function runStep(
         script: step.script,
         rerunAfter,
         seen: { attempt: watched.attempt, bytes: lines.bytes },
+        live: !lines.full,
       });
       return watch(pool, work, client, step, { script, lines, watched, deployPath });
     });
@@ -71,6 +74,7 @@ export async function runStep(
         output,
       });
     }
+    if (seen.kind === 'flooding') continue;
     if (seen.kind === 'occupied') {
       work.log(`${seen.key} still runs on the host and is stopped before ${step.name}`);
       await endSteps(pool, work, deployPath);
@@ -112,6 +116,7 @@ async function watch(
     step: step.name,
   });
   within.abortAfter(LAUNCH_MS, new CouldNotTellError(`${step.name} did not begin`));
+  const flooding = new Error('more output than is shown');
   let live = false;
   let last: StepMark | undefined;
   try {
@@ -119,7 +124,9 @@ async function watch(
       signal: within.signal,
       timeoutMs: undefined,
       onOutput(chunk) {
-        if (live) lines.push(chunk);
+        if (!live) return;
+        lines.push(chunk);
+        if (lines.full) within.abort(flooding);
       },
       onMark(word, rest) {
         const mark = readStepMark(word, rest);
@@ -141,9 +148,13 @@ async function watch(
     }
     return last;
   } catch (error) {
+    // The present connection may be held by the step where a host allows one session.
+    if (error === late || error === flooding) pool.drop(work.connection);
+    if (error === flooding) {
+      work.log(`${step.name} prints much; only the end of it follows`);
+      return { kind: 'flooding' };
+    }
     if (error === late) {
-      // The present connection may be held by the step where a host allows one session.
-      pool.drop(work.connection);
       await endSteps(pool, work, watching.deployPath, { work: work.id, name: step.name });
     }
     throw error;

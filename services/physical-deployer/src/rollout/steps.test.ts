@@ -100,6 +100,22 @@ describeHere('steps on a host', () => {
     expect(lines.filter((line) => line === 'working')).toHaveLength(1);
   });
 
+  it('a step that prints without end is followed no further, and seen to its end', async () => {
+    const { deployPath, work, release } = await staged(
+      `yes 0123456789 | head -c 110000000; echo begin >>../../ledger; until [ -e ../../go ]; do sleep 0.02; done; echo the end`,
+    );
+    const lines: string[] = [];
+    const log = (line: string): number => lines.push(line);
+    const switching = switchHost(fixture.hosts, { ...work, log }, release, { runPreSwitch: true });
+    await ledgerHas(deployPath, 'begin');
+    await until(() => lines.includes('switch prints much; only the end of it follows'));
+    await writeFile(join(deployPath, 'go'), '');
+    await switching;
+    expect(lines.at(-1)).toBe('the end');
+    expect(lines.join('\n').length).toBeLessThan(2_000_000);
+    expect(await textOf(deployPath, '.floy', 'journal')).not.toContain(' 2 switch');
+  });
+
   it('an end that nobody saw is looked for: what is healthy was done', async () => {
     const { deployPath, work, release } = await staged(SLOW_RESTART, {
       statusCommand: 'grep -q end ../../ledger',
