@@ -6,7 +6,7 @@ import { environmentText } from './environment.js';
 import { launchStep, settleStep } from './launch-step.js';
 import { lookAtHealth, observe } from './observe.js';
 import { prune } from './prune.js';
-import { receiveFile } from './receive-file.js';
+import { receiveAhead } from './receive.js';
 import { receiveArtifact, stageStep } from './stage.js';
 import { stopSteps } from './stop-steps.js';
 
@@ -47,7 +47,7 @@ function scripts(deployPath: string): Record<string, string> {
     observe: observe(deployPath, deployPath),
     health: lookAtHealth({ ...at, statusCommand: deployPath, healthCommand: deployPath }),
     prune: prune(locked, { dirs: [deployPath], work: 'rel_1' }),
-    file: receiveFile(deployPath, release),
+    ahead: receiveAhead(locked, release),
   };
 }
 

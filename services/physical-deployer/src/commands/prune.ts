@@ -18,7 +18,7 @@ export interface Kept {
 
 /**
  * Removes release folders (never the current one, and nothing that Floy did not make), the
- * artifacts that no release left on the host was made from, and what the steps of other work have left: how
+ * artifacts that no release left on the host was made from (but what was sent ahead within a day), and what the steps of other work have left: how
  * those ended is in the journal. A folder leaves `releases/` by a rename under the lock and is emptied
  * afterwards. Steps that live, and the journal while one does, are not touched. Output is cut in place,
  * which gives its room back also where a service that a step has started still writes to it. Marks:
@@ -42,8 +42,10 @@ alive=
 for run in steps/*.run; do ! held "$run" || alive=yes; done
 if [ -z "$alive" ]; then
   needed=$(for marker in "$deploy_path"/releases/*/.floy-release; do [ ! -f "$marker" ] || { read -r sha rest <"$marker"; echo "$sha"; }; done)
+  find incoming -name '*.ahead' -mtime +0 -exec rm -f {} +
   for artifact in incoming/*; do
-    case " $(echo $needed) " in *" \${artifact#incoming/} "*) ;; *) rm -rf "$artifact" ;; esac
+    case " $(echo $needed) " in *" \${artifact#incoming/} "*) continue ;; esac
+    case $artifact in *.ahead) ;; *) [ -f "$artifact.ahead" ] || rm -rf "$artifact" ;; esac
   done
   if [ -f journal ] && [ "$(wc -l <journal)" -gt ${JOURNAL_LINES * 2} ]; then
     tail -n ${JOURNAL_LINES} journal >journal.new && mv -f journal.new journal

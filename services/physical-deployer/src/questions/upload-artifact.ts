@@ -1,13 +1,15 @@
 import type { CommandResult } from '@floy/contracts';
 import { ConflictError } from '@floy/domain';
 import type { DeployerDeps } from '../release/deployer-deps.js';
-import { uploadToHost } from '../rollout/upload-to-host.js';
+import { receiveAhead } from '../commands/receive.js';
+import { checkedPath } from '../rollout/host-work.js';
+import { sendArtifact } from '../rollout/send-artifact.js';
 import type { AskedHost } from './asked-hosts.js';
 import type { HeldTarget } from './with-targets.js';
 
 /**
  * Sends an artifact of the store to one host ahead of a deployment, below every deploy path that the
- * host has there: a release of it will not send it again.
+ * host has there: a release of it within a day will not send it again.
  */
 export async function uploadArtifact(
   deps: DeployerDeps,
@@ -26,7 +28,15 @@ export async function uploadArtifact(
       `Nothing has been deployed to ${asked.name} yet: there is no place for an artifact`,
     );
   }
-  const paths = here.map(({ target }) => `${target.deploy_path}/.floy/incoming/${sha256}`);
-  for (const path of paths) await uploadToHost(deps.hosts, { ...asked.reach, signal }, file, path);
+  const paths: string[] = [];
+  for (const { target, epoch } of here) {
+    const lock = {
+      deployPath: checkedPath(target.deploy_path),
+      installation: deps.installation,
+      epoch: BigInt(epoch),
+    };
+    await sendArtifact(deps.hosts, { ...asked.reach, signal }, file, receiveAhead(lock, file));
+    paths.push(`${lock.deployPath}/.floy/incoming/${sha256}`);
+  }
   return { host: asked.name, success: true, output: paths.join('\n'), error: '' };
 }

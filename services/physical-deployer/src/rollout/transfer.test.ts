@@ -4,14 +4,16 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { failure, type HostFixture, startHostFixture, until } from '../../testing/host-fixture.js';
 import { createHosts } from './hosts.js';
-import type { HostRelease } from './host-work.js';
+import { receiveAhead } from '../commands/receive.js';
+import { type HostRelease, lockOf } from './host-work.js';
+import { pruneHost } from './prune-host.js';
+import { sendArtifact } from './send-artifact.js';
 import { stageHost } from './stage-host.js';
-import { uploadToHost } from './upload-to-host.js';
 
 const describeHere = await needsSshd();
 describeHere('transfers to a host', () => {
@@ -123,10 +125,35 @@ describeHere('transfers to a host', () => {
     expect(await readFile(host.logFile, 'utf8')).not.toMatch(/publickey|Accepted/);
   });
 
-  it('puts a file where it was asked to', async () => {
-    const path = join(fixture.host().folder, "dir with 'quote", 'file');
-    const { artifact } = await fixture.releaseOf('/unused', archive);
-    await uploadToHost(fixture.hosts, fixture.work(), artifact, path);
-    expect((await readFile(path)).equals(await readFile(archive))).toBe(true);
+  it('what was sent ahead is left for a day, and not sent again', async () => {
+    const deployPath = fixture.deployPath();
+    const release = await fixture.releaseOf(deployPath, archive);
+    const { sha256 } = release.artifact;
+    const work = fixture.work();
+    const ahead = receiveAhead(lockOf(work, deployPath), release.artifact);
+    expect(await sendArtifact(fixture.hosts, work, release.artifact, ahead)).toBe('uploaded');
+    expect(await sendArtifact(fixture.hosts, work, release.artifact, ahead)).toBe('have');
+    expect((await stat(join(deployPath, '.floy'))).mode & 0o777).toBe(0o700);
+    await pruneHost(fixture.hosts, work, deployPath, []);
+    expect(await left(deployPath)).toEqual([sha256, `${sha256}.ahead`]);
+    const lines: string[] = [];
+    const log = (line: string): number => lines.push(line);
+    await stageHost(fixture.hosts, fixture.work({ log }), release);
+    expect(lines).toEqual([]);
+    const marker = join(deployPath, '.floy', 'incoming', `${sha256}.ahead`);
+    await utimes(marker, 0, Date.now() / 1000 - 25 * 3600);
+    await pruneHost(fixture.hosts, fixture.work(), deployPath, []);
+    expect(await left(deployPath)).toEqual([]);
+  });
+
+  it('a disk that does not take the artifact is a verdict', async () => {
+    const deployPath = fixture.deployPath();
+    const { artifact } = await fixture.releaseOf(deployPath, archive);
+    const lock = lockOf(fixture.work(), deployPath);
+    const full = `tee() { command tee /dev/full; }\n${receiveAhead(lock, artifact)}`;
+    const error = await failure(sendArtifact(fixture.hosts, fixture.work(), artifact, full));
+    expect(error).toBeInstanceOf(VerdictError);
+    expect(error.message).toContain('is the disk full?');
+    expect((await left(deployPath)).filter((name) => !name.endsWith('.ahead'))).toEqual([]);
   });
 });

@@ -1,0 +1,93 @@
+import { assign } from './assign.js';
+import { type HostLock, REFUSE, RELEASE_LOCK, takeLock } from './host-lock.js';
+
+/** An artifact on its way to a host. */
+export interface SentArtifact {
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** What a host says of an artifact: it has what was made of it, or the artifact, or has received it. */
+export type Received = 'complete' | 'have' | 'uploaded';
+
+/** Reads a mark of a script that receives. */
+export function readReceived(word: string): Received | undefined {
+  return word === 'complete' || word === 'have' || word === 'uploaded' ? word : undefined;
+}
+
+/** Every program that a script of this folder calls and a shell does not have by itself. */
+export const HOST_TOOLS = [
+  'flock',
+  'setsid',
+  'tar',
+  'gzip',
+  'sha256sum',
+  'timeout',
+  ...['cat', 'chmod', 'cp', 'date', 'df', 'dirname', 'find', 'grep', 'head', 'ln', 'mkdir', 'mv'],
+  ...['readlink', 'rm', 'sleep', 'tail', 'tee', 'wc'],
+] as const;
+
+/** What has to stay free besides twice the artifact. */
+const MARGIN_BYTES = 64 * 1024 * 1024;
+
+/** Looks whether a host can take an artifact, and goes to its place there with the lock held. */
+export function prepareToReceive(lock: HostLock, { sha256, size }: SentArtifact): string {
+  const needed = Math.ceil((2 * size + MARGIN_BYTES) / 1024);
+  return `${REFUSE}
+${assign({ deploy_path: lock.deployPath, sha256, size, needed })}
+missing=
+for tool in ${HOST_TOOLS.join(' ')}; do
+  command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+done
+[ -z "$missing" ] || refuse missing "$missing"
+umask 022
+[ -d "$deploy_path/releases" ] && [ -d "$deploy_path/shared" ] || mkdir -p "$deploy_path/releases" "$deploy_path/shared" || refuse folder "$deploy_path could not be made"
+[ -w "$deploy_path" ] && [ -w "$deploy_path/releases" ] || refuse folder "$deploy_path cannot be written"
+${takeLock(lock)}
+[ -d incoming ] || mkdir incoming || refuse folder "$deploy_path/.floy cannot be written"`;
+}
+
+/**
+ * Answers `have` where the artifact is there, else receives it into `$part`, which is named for the
+ * epoch, so that an earlier worker that still writes cannot spoil it. A file that is short of what was
+ * read rightly is one that the disk did not take.
+ */
+export const RECEIVE = `if [ -f "incoming/$sha256" ]; then
+  read -r sum rest <<FLOY_SUM
+$(sha256sum <"incoming/$sha256")
+FLOY_SUM
+  if [ "$sum" = "$sha256" ]; then
+    floy_mark have
+    exit 0
+  fi
+  rm -f "incoming/$sha256"
+fi
+free=$(df -Pk . | { read -r line; read -r disk blocks used free rest; echo "$free"; })
+case $free in '' | *[!0-9]*) free=$needed ;; esac
+[ "$free" -ge "$needed" ] || refuse disk "$deploy_path has $free KiB free and needs $needed KiB"
+part=incoming/$sha256.$epoch.part
+rm -f "$part"
+floy_ask
+sum=$(head -c "$size" | tee "$part" | sha256sum)
+if [ "\${sum%% *}" != "$sha256" ]; then
+  rm -f "$part"
+  refuse transfer "what arrived of the artifact is not $sha256"
+elif ! [ "$(wc -c <"$part")" -eq "$size" ]; then
+  rm -f "$part"
+  refuse disk "$deploy_path/.floy/$part could not be written whole: is the disk full?"
+fi`;
+
+/**
+ * Receives an artifact ahead of its release. Marks: `have` or `uploaded`. A file beside it tells
+ * pruning to leave it for a day, as no release on the host was made of it yet.
+ */
+export function receiveAhead(lock: HostLock, artifact: SentArtifact): string {
+  return `${prepareToReceive(lock, artifact)}
+: >"incoming/$sha256.ahead"
+${RELEASE_LOCK}
+${RECEIVE}
+${takeLock(lock)}
+mv -f "$part" "incoming/$sha256" || refuse folder "$deploy_path/.floy/incoming cannot be written"
+floy_mark uploaded`;
+}

@@ -1,0 +1,43 @@
+import { checkArchive } from '@floy/service-kit/check-archive';
+import { Readable } from 'node:stream';
+import { readReceived, type Received } from '../commands/receive.js';
+import type { Hosts } from './hosts.js';
+import type { HostReach, ReleaseArtifact } from './host-work.js';
+import { runScript } from './run-script.js';
+import { withHost } from './with-host.js';
+
+/** The slowest upload that is waited for: 64 kbit/s, and a minute for everything else. */
+const SLOWEST_BYTES_PER_MS = 8;
+const PATIENCE_MS = 60_000;
+
+/**
+ * Runs a script that receives an artifact where the host lacks it. Only what is sent has to be there
+ * and to be looked into before.
+ *
+ * @returns what the host said last
+ */
+export function sendArtifact(
+  hosts: Hosts,
+  reach: HostReach & { log?(line: string): void },
+  artifact: ReleaseArtifact,
+  script: string,
+): Promise<Received | undefined> {
+  async function* checked(): AsyncGenerator<Buffer> {
+    await hosts.checkOnce(artifact.sha256, () => checkArchive(artifact.open()));
+    reach.log?.(`Sending ${artifact.size} bytes`);
+    yield* artifact.open();
+  }
+  return withHost(hosts.pool, reach, async (client) => {
+    let state: Received | undefined;
+    await runScript(client, script, {
+      signal: reach.signal,
+      timeoutMs: PATIENCE_MS + artifact.size / SLOWEST_BYTES_PER_MS,
+      input: {
+        size: artifact.size,
+        open: () => Readable.from(checked(), { objectMode: false }),
+      },
+      onMark: (word) => (state = readReceived(word) ?? state),
+    });
+    return state;
+  });
+}
