@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { commandStep, switchStep } from './commands.js';
 import { environmentText } from './environment.js';
 import { launchStep, settleStep } from './launch-step.js';
-import { lookAtHealth, observe } from './observe.js';
+import { listReleases, lookAtHealth, observe } from './observe.js';
 import { prune } from './prune.js';
 import { receiveAhead } from './receive.js';
 import { receiveArtifact, stageStep } from './stage.js';
@@ -45,6 +45,7 @@ function scripts(deployPath: string): Record<string, string> {
       },
     ),
     observe: observe(deployPath, deployPath),
+    releases: listReleases(deployPath),
     health: lookAtHealth({ ...at, statusCommand: deployPath, healthCommand: deployPath }),
     prune: prune(locked, { dirs: [deployPath], work: 'rel_1' }),
     ahead: receiveAhead(locked, release),

@@ -13,18 +13,23 @@ export function bounded(command: string, seconds: number): string {
   return `FLOY_COMMAND=${quote(command)} timeout -k 2 ${seconds} sh -c 'floy_command=$FLOY_COMMAND; unset FLOY_COMMAND; eval "$floy_command"'`;
 }
 
+/** Tells which releases are whole on a host, changing nothing. Marks: `release DIR` for each one. */
+export function listReleases(deployPath: string): string {
+  return `${assign({ deploy_path: deployPath })}
+for marker in "$deploy_path"/releases/*/.floy-release; do
+  [ -f "$marker" ] || continue
+  release=\${marker%/*}
+  floy_mark release "\${release##*/}"
+done`;
+}
+
 /**
- * Tells what is on a host, changing nothing. Marks: `current DIR` (if the link points to a release), `release
- * DIR` for each one, and with a current release `status CODE` after the status command's output.
+ * Tells what runs on a host, changing nothing. Marks: `current DIR` (if the link points to a release), then
+ * `status CODE` after the status command's output.
  */
 export function observe(deployPath: string, statusCommand: string): string {
   return `${assign({ deploy_path: deployPath })}
 cd "$deploy_path" 2>/dev/null || exit 0
-for marker in releases/*/.floy-release; do
-  [ -f "$marker" ] || continue
-  release=\${marker#releases/}
-  floy_mark release "\${release%/*}"
-done
 [ -d current/. ] || exit 0
 current=$(readlink current)
 floy_mark current "\${current##*/}"

@@ -4,7 +4,7 @@ import type { DeployerDeps } from '../release/deployer-deps.js';
 import type { InstanceContext } from '../release/instance-context.js';
 import { runInstance } from '../release/run-instance.js';
 import type { HostWork } from '../rollout/host-work.js';
-import { observeHost } from '../rollout/observe-host.js';
+import { releasesOn } from '../rollout/observe-host.js';
 import { stageHost } from '../rollout/stage-host.js';
 
 /** Puts a release on a host beside what serves there. */
@@ -31,7 +31,7 @@ async function isThere(
   host: HostWork,
   context: InstanceContext,
 ): Promise<boolean> {
-  const { releases } = await observeHost(deps.hosts, host, context.settings);
+  const releases = await releasesOn(deps.hosts, host, context.settings.deployPath);
   return releases.includes(context.contentDir);
 }
 

@@ -1,5 +1,5 @@
 import type { HostSettings } from '@floy/domain';
-import { observe } from '../commands/observe.js';
+import { listReleases, observe } from '../commands/observe.js';
 import type { Hosts } from './hosts.js';
 import { checkedPath, type HostReach } from './host-work.js';
 import { runScript } from './run-script.js';
@@ -11,9 +11,6 @@ export interface HostSeen {
   readonly current: string | null;
   /** Whether the status command, run there, ended with 0. */
   readonly running: boolean;
-  readonly statusOutput: string;
-  /** Release folders that are whole. */
-  readonly releases: readonly string[];
 }
 
 /** Looks at a host, changing nothing and asking nobody's leave. */
@@ -24,17 +21,28 @@ export function observeHost(
 ): Promise<HostSeen> {
   const script = observe(checkedPath(settings.deployPath), settings.statusCommand);
   return withHost(hosts.pool, reach, async (client) => {
-    const releases: string[] = [];
     let current: string | null = null;
     let code = '';
-    const { stdout } = await runScript(client, script, {
+    await runScript(client, script, {
       signal: reach.signal,
       onMark(word, rest) {
-        if (word === 'release') releases.push(rest);
-        else if (word === 'current') current = rest;
+        if (word === 'current') current = rest;
         else if (word === 'status') code = rest;
       },
     });
-    return { current, running: code === '0', statusOutput: stdout, releases };
+    return { current, running: code === '0' };
+  });
+}
+
+/** The release folders of a host that are whole. */
+export function releasesOn(hosts: Hosts, reach: HostReach, deployPath: string): Promise<string[]> {
+  const script = listReleases(checkedPath(deployPath));
+  return withHost(hosts.pool, reach, async (client) => {
+    const releases: string[] = [];
+    await runScript(client, script, {
+      signal: reach.signal,
+      onMark: (word, rest) => word === 'release' && releases.push(rest),
+    });
+    return releases;
   });
 }

@@ -5,7 +5,7 @@ import { lstat, mkdir, readdir, readFile, readlink, stat, writeFile } from 'node
 import { join } from 'node:path';
 import { failure, type HostFixture, startHostFixture, textOf } from '../../testing/host-fixture.js';
 import { createHosts } from './hosts.js';
-import { observeHost } from './observe-host.js';
+import { observeHost, releasesOn } from './observe-host.js';
 import { pruneHost } from './prune-host.js';
 import { runOnHost } from './run-on-host.js';
 import { stageHost } from './stage-host.js';
@@ -84,9 +84,9 @@ describeHere('bringing releases to a host', () => {
     await switchHost(fixture.hosts, undo, one, { runPreSwitch: false });
     expect(await textOf(deployPath, 'ledger')).toBe('restart v1\nrestart v2\nrestart v1\n');
     const seen = await observeHost(fixture.hosts, undo, one.settings);
-    expect(seen.current).toBe(one.releaseDir);
-    expect(seen.running).toBe(true);
-    expect(seen.releases.toSorted()).toEqual([one.releaseDir, two.releaseDir].toSorted());
+    expect(seen).toEqual({ current: one.releaseDir, running: true });
+    const releases = await releasesOn(fixture.hosts, undo, deployPath);
+    expect(releases.toSorted()).toEqual([one.releaseDir, two.releaseDir].toSorted());
   });
 
   it('sends an artifact that is there already only once', async () => {
@@ -171,8 +171,8 @@ describeHere('bringing releases to a host', () => {
     expect(await pruneHost(fixture.hosts, work, deployPath, [one, five])).toEqual([three, four]);
     expect(await readdir(steps)).toEqual([`${work.id}.1.stage.out`]);
     expect(await textOf(own)).toBe(much.slice(-65536));
-    const seen = await observeHost(fixture.hosts, work, { deployPath, statusCommand: 'true' });
-    expect(seen.releases.toSorted()).toEqual([one, two, five].toSorted());
+    const releases = await releasesOn(fixture.hosts, work, deployPath);
+    expect(releases.toSorted()).toEqual([one, two, five].toSorted());
     expect((await stat(join(deployPath, 'releases', 'not-ours'))).isDirectory()).toBe(true);
   });
 
@@ -181,7 +181,8 @@ describeHere('bringing releases to a host', () => {
       deployPath: '/nowhere/app',
       statusCommand: 'true',
     });
-    expect(seen).toEqual({ current: null, running: false, statusOutput: '', releases: [] });
+    expect(seen).toEqual({ current: null, running: false });
+    expect(await releasesOn(fixture.hosts, fixture.work(), '/nowhere/app')).toEqual([]);
   });
 
   it('ends a command that runs too long', async () => {
