@@ -74,7 +74,8 @@ export async function restartService(
     log: () => undefined,
   };
   const script = commandStep(place, 'current', settings.restartCommand);
-  const step = { name: 'restart', script, timeoutSeconds } as const;
+  // A release whose worker has died is taken over: its step is not ended for a question.
+  const step = { name: 'restart', script, timeoutSeconds, yields: true } as const;
   try {
     const output = await runStep(deps.hosts.pool, work, place.deployPath, step);
     return { host: asked.name, success: true, output, error: '' };

@@ -1,4 +1,4 @@
-import { CouldNotTellError, VerdictError } from '@floy/domain';
+import { CouldNotTellError, LeaseLostError, VerdictError } from '@floy/domain';
 import { launchStep, readStepMark, settleStep, type StepMark } from '../commands/launch-step.js';
 import type { ConnectionPool } from '../ssh/connection-pool.js';
 import type { SshClient } from '../ssh/ssh-client.js';
@@ -22,6 +22,8 @@ export interface Step {
    * which no probe shows that it was done, is repeated up to `retryCount` times.
    */
   readonly once?: boolean;
+  /** Does not begin where a step of other work still lives, instead of ending that. */
+  readonly yields?: boolean;
 }
 
 type Seen =
@@ -39,7 +41,7 @@ const LAUNCH_MS = 45_000;
  *
  * @throws VerdictError when it ended with anything but 0, or was stopped for its time
  * @throws CouldNotTellError when its end could not be found out
- * @throws LeaseLostError when a later worker has the target
+ * @throws LeaseLostError when a later worker has the target, or the step yields to another
  */
 export async function runStep(
   pool: ConnectionPool,
@@ -76,6 +78,7 @@ export async function runStep(
     }
     if (seen.kind === 'flooding') continue;
     if (seen.kind === 'occupied') {
+      if (step.yields === true) throw new LeaseLostError(`${seen.key} still runs on the host`);
       work.log(`${seen.key} still runs on the host and is stopped before ${step.name}`);
       await endSteps(pool, work, deployPath);
       continue;

@@ -16,6 +16,7 @@ import { stopSteps } from '../commands/stop-steps.js';
 import { createHosts } from './hosts.js';
 import { type HostRelease, type HostWork, lockOf } from './host-work.js';
 import { runScript } from './run-script.js';
+import { runStep } from './run-step.js';
 import { stageHost } from './stage-host.js';
 import { stopHost } from './stop-host.js';
 import { switchHost } from './switch-host.js';
@@ -191,6 +192,10 @@ describeHere('steps on a host', () => {
     lost.abort(new CouldNotTellError('the host was away'));
     await forward;
     const others = createHosts();
+    const question = { name: 'restart', script: 'true', timeoutSeconds: 5, yields: true } as const;
+    const asking = runStep(others.pool, later(work, { id: 'asked' }), deployPath, question);
+    await expect(asking).rejects.toThrow(LeaseLostError);
+    expect(await livingInGroup(group)).not.toEqual([]);
     const undo = later(work, { id: `${work.id}_undo` });
     const before = await fixture.release(deployPath, { version: 'v0' });
     await stageHost(others, undo, before);
