@@ -1,5 +1,6 @@
 export * from './schema-words.js';
 export * from './resources/application.js';
+export * from './resources/artifact.js';
 export * from './resources/deployment.js';
 export * from './resources/environment.js';
 export * from './resources/error.js';

@@ -48,6 +48,10 @@ export const settings = {
     description: 'the API of GitHub',
   }),
   FLOY_ARTIFACTS: Type.String({ description: 'folder of the artifact store' }),
+  FLOY_PUBLIC_URL: Type.String({
+    format: 'http-url',
+    description: 'where hosts reach the gateway; needed for `transfer: pull`',
+  }),
   FLOY_BUILD_USER: Type.String({
     default: 'nobody',
     description: 'whom builds run as where Floy runs as root',
