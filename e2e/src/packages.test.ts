@@ -44,7 +44,7 @@ describeHere('packages that were built elsewhere', () => {
     stage = await setStage({
       queue: 'redis',
       hosts: 1,
-      tags: ['v1.0.0', 'v1.1.0', 'v1.2.0', 'v1.3.0'],
+      tags: ['v1.0.0', 'v1.1.0', 'v1.2.0', 'v1.3.0', 'v1.4.0'],
       env: { NODE_EXTRA_CA_CERTS: certificate, FLOY_PACKAGE_HOSTS: 'localhost' },
       applicationConfig: {
         build_command: undefined,
@@ -53,7 +53,7 @@ describeHere('packages that were built elsewhere', () => {
       },
     });
     ends.push(stage.stop);
-    for (const tag of ['v1.0.0', 'v1.1.0'])
+    for (const tag of ['v1.0.0', 'v1.1.0', 'v1.4.0'])
       packages.set(`/api/${tag}.tar.gz`, await pack(folder, tag));
     packages.set('/api/v1.3.0.tar.gz', gzipSync('no archive at all'.repeat(100)));
   }, 60_000);
@@ -97,6 +97,19 @@ describeHere('packages that were built elsewhere', () => {
     });
     expect((await get(sha256, viewer.token)).status).toBe(403);
   });
+
+  it('are fetched by the host itself where it is told to', async () => {
+    const { client } = stage.fleet;
+    const { config } = await client.getEnvironment(stage.environmentId);
+    const pulling = { ...config, transfer: 'pull' };
+    await client.updateEnvironment(stage.environmentId, { config: pulling });
+    expect(await deployed('v1.4.0')).toMatchObject({ status: 'success' });
+    expect(await Promise.all(stage.places().map(runningOn))).toEqual(['v1.4.0']);
+    const { tasks } = await client.listTasks({ type: 'deploy' });
+    const log = await client.getTaskLogs(tasks[0]?.id ?? '');
+    expect(log.lines.map(({ text }) => text).join('')).not.toContain('Sending');
+    await client.updateEnvironment(stage.environmentId, { config });
+  }, 60_000);
 
   it('that are missing, are no archives or come from a private address fail', async () => {
     expect(await deployed('v1.2.0')).toMatchObject({

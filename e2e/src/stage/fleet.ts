@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type Client } from '@floy/client/client';
 import { migrate } from '@floy/database/migrate';
+import { freePort } from '@floy/local-servers/free-port';
 import type { RunningPostgres } from '@floy/local-servers/postgres';
 import { startOwnPostgres } from '@floy/testing/own-postgres';
 import { startServiceProcess, type ServiceProcess } from '@floy/testing/processes';
@@ -56,6 +57,7 @@ export async function startFleet({ queue, env }: FleetOptions): Promise<Fleet> {
   const adminToken = `floy_pat_${randomBytes(32).toString('hex')}`;
   const encryptionKey = randomBytes(32).toString('base64');
   const artifacts = join(folder, 'artifacts');
+  const gatewayPort = await freePort();
   await mkdir(artifacts);
   const variables = {
     FLOY_DATABASE_URL: postgres.url,
@@ -66,12 +68,15 @@ export async function startFleet({ queue, env }: FleetOptions): Promise<Fleet> {
   const own: Partial<Record<ServiceName, Record<string, string>>> = {
     'api-gateway': {
       FLOY_ADMIN_TOKEN: adminToken,
-      FLOY_PORT: '0',
+      FLOY_PORT: String(gatewayPort),
       FLOY_HOST: '127.0.0.1',
       FLOY_ARTIFACTS: artifacts,
     },
     'build-runner': { FLOY_ARTIFACTS: artifacts },
-    'physical-deployer': { FLOY_ARTIFACTS: artifacts },
+    'physical-deployer': {
+      FLOY_ARTIFACTS: artifacts,
+      FLOY_PUBLIC_URL: `http://127.0.0.1:${gatewayPort}`,
+    },
   };
   const processes: ServiceProcess[] = [];
   const current = new Map<ServiceName, ServiceProcess>();

@@ -23,6 +23,8 @@ export interface HostSettings {
   /** Paths relative to the release that live in `shared/` and are linked into each release. */
   readonly sharedPaths: readonly string[];
   readonly keepReleases: number;
+  /** Whether Floy sends the artifact, or the host fetches it. */
+  readonly transfer: 'push' | 'pull';
   /** Deadline of the whole work on this instance. */
   readonly timeoutSeconds: number;
 }

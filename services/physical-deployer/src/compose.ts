@@ -14,12 +14,12 @@ const concurrency = 64;
 
 export async function compose(
   deps: ServiceDeps,
-  config: { artifacts: string },
+  config: { artifacts: string; publicUrl?: string },
 ): Promise<RunningService> {
   const artifacts = createFolderArtifactStore(config.artifacts);
   await artifacts.checkInstallation(deps.installation);
   const hosts = createHosts();
-  const own: DeployerDeps = { ...deps, artifacts, hosts };
+  const own: DeployerDeps = { ...deps, artifacts, hosts, publicUrl: config.publicUrl };
   const consuming = { ...deps, onError: reportHandlerError(deps.logger) };
   const releases = consume(
     consuming,

@@ -6,5 +6,6 @@ await runAlone({
   name: 'physical-deployer',
   settings,
   env,
-  compose: ({ deps }, config) => compose(deps, { artifacts: config.FLOY_ARTIFACTS }),
+  compose: ({ deps }, config) =>
+    compose(deps, { artifacts: config.FLOY_ARTIFACTS, publicUrl: config.FLOY_PUBLIC_URL }),
 });

@@ -124,6 +124,7 @@ function settingsFor(deployPath: string, changes: Partial<HostSettings>): HostSe
     environment: {},
     secretValues: [],
     sharedPaths: [],
+    transfer: 'push',
     keepReleases: 5,
     timeoutSeconds: 30,
     ...changes,

@@ -55,7 +55,7 @@ export async function startStandalone(
         buildUser: config.FLOY_BUILD_USER,
         packageHosts: config.FLOY_PACKAGE_HOSTS,
       }),
-      composePhysicalDeployer(deps, { artifacts }),
+      composePhysicalDeployer(deps, { artifacts, publicUrl: config.FLOY_PUBLIC_URL }),
     ]);
     opened.push(async () => void (await Promise.all(workers.map((service) => service.stop()))));
     const gateway = await composeGateway(

@@ -11,6 +11,7 @@ export const settings = Type.Object({
   FLOY_ARTIFACTS: Type.Optional(all.FLOY_ARTIFACTS),
   FLOY_BUILD_USER: all.FLOY_BUILD_USER,
   FLOY_PACKAGE_HOSTS: all.FLOY_PACKAGE_HOSTS,
+  FLOY_PUBLIC_URL: Type.Optional(all.FLOY_PUBLIC_URL),
   FLOY_HOST: all.FLOY_HOST,
   FLOY_PORT: all.FLOY_PORT,
 });

@@ -39,7 +39,10 @@ export async function fleetEnvironment(
       FLOY_BUILD_USER: config.FLOY_BUILD_USER,
       FLOY_PACKAGE_HOSTS: config.FLOY_PACKAGE_HOSTS,
     },
-    'physical-deployer': { FLOY_ARTIFACTS: home.artifacts },
+    'physical-deployer': {
+      FLOY_ARTIFACTS: home.artifacts,
+      ...(config.FLOY_PUBLIC_URL && { FLOY_PUBLIC_URL: config.FLOY_PUBLIC_URL }),
+    },
     'api-gateway': {
       ...(await hidden('FLOY_ADMIN_TOKEN', home.adminToken)),
       FLOY_ARTIFACTS: home.artifacts,

@@ -119,7 +119,12 @@ export const configKeys = {
   shared_paths: key(physical, listOf(kinds.innerPath), 'paths shared by all releases', {
     default: [],
   }),
-  transfer: key(physical, oneOf(['push', 'pull']), 'who moves the artifact', { default: 'push' }),
+  transfer: key(
+    physical,
+    oneOf(['push', 'pull']),
+    'whether Floy sends the artifact or the host fetches it with `curl`',
+    { default: 'push' },
+  ),
   auto_rollback: key(both, flag, 'undo when it fails', { default: true }),
   timeout: key(
     both,

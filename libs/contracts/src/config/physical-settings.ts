@@ -156,6 +156,7 @@ export function fillHostSettings(settings: PhysicalSettings, known: TemplateValu
     postSwitchCommand: command('post_switch_command', settings.postSwitchCommand),
     drainCommand: command('drain_command', settings.drainCommand),
     undrainCommand: command('undrain_command', settings.undrainCommand),
+    transfer: settings.transfer,
     health: {
       url: url === undefined ? undefined : fillTemplate(url, values, 'health_check_url'),
       from: settings.healthCheckFrom,

@@ -14,7 +14,8 @@ export type InstanceWork = 'staging' | 'switching';
 export interface Observation {
   /** The directory that `current` points to, or null where there is none. */
   currentDir: string | null;
-  observed: 'new' | 'other';
+  /** The new release, another one, or null where what serves cannot be told. */
+  observed: 'new' | 'other' | null;
 }
 
 /**

@@ -6,6 +6,8 @@ export interface SentArtifact {
   readonly sha256: string;
   /** Bytes. */
   readonly size: number;
+  /** Where the host fetches it by itself. */
+  readonly link?: string;
 }
 
 /** What a host says of an artifact: it has what was made of it, or the artifact, or has received it. */
@@ -49,11 +51,12 @@ ${takeLock(lock)}
 }
 
 /**
- * Answers `have` where the artifact is there, else receives it into `$part`, which is named for the
+ * Answers `have` where the artifact is there, else receives or fetches it into `$part`, which is named for the
  * epoch, so that an earlier worker that still writes cannot spoil it. A file that is short of what was
  * read rightly is one that the disk did not take.
  */
-export const RECEIVE = `if [ -f "incoming/$sha256" ]; then
+export function receive({ link }: SentArtifact): string {
+  return `if [ -f "incoming/$sha256" ]; then
   read -r sum rest <<FLOY_SUM
 $(sha256sum <"incoming/$sha256")
 FLOY_SUM
@@ -68,8 +71,7 @@ case $free in '' | *[!0-9]*) free=$needed ;; esac
 [ "$free" -ge "$needed" ] || refuse disk "$deploy_path has $free KiB free and needs $needed KiB"
 part=incoming/$sha256.$epoch.part
 rm -f "$part"
-floy_ask
-sum=$(head -c "$size" | tee "$part" | sha256sum)
+${link === undefined ? TAKE : fetchFrom(link)}
 if [ "\${sum%% *}" != "$sha256" ]; then
   rm -f "$part"
   refuse transfer "what arrived of the artifact is not $sha256"
@@ -77,6 +79,29 @@ elif ! [ "$(wc -c <"$part")" -eq "$size" ]; then
   rm -f "$part"
   refuse disk "$deploy_path/.floy/$part could not be written whole: is the disk full?"
 fi`;
+}
+
+const TAKE = `floy_ask
+sum=$(head -c "$size" | tee "$part" | sha256sum)`;
+
+/**
+ * A link is handed over as a file, so that it stands in no process' arguments. What could not be written
+ * (23) is left to the look at the size, which tells a full disk.
+ */
+function fetchFrom(link: string): string {
+  return `command -v curl >/dev/null 2>&1 || refuse missing ' curl'
+curl -fsS --max-filesize "$size" -o "$part" --config - 2>"$part.said" <<'FLOY_LINK'
+url = "${new URL(link).href}"
+FLOY_LINK
+code=$?
+said=$(head -c 500 "$part.said" | head -n 1)
+rm -f "$part.said"
+case $code in
+  0) sum=$(sha256sum <"$part") ;;
+  23) sum=$sha256 ;;
+  *) rm -f "$part"; refuse transfer "$said" ;;
+esac`;
+}
 
 /**
  * Receives an artifact ahead of its release. Marks: `have` or `uploaded`. A file beside it tells
@@ -86,7 +111,7 @@ export function receiveAhead(lock: HostLock, artifact: SentArtifact): string {
   return `${prepareToReceive(lock, artifact)}
 : >"incoming/$sha256.ahead"
 ${RELEASE_LOCK}
-${RECEIVE}
+${receive(artifact)}
 ${takeLock(lock)}
 mv -f "$part" "incoming/$sha256" || refuse folder "$deploy_path/.floy/incoming cannot be written"
 floy_mark uploaded`;

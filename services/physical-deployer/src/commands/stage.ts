@@ -3,7 +3,7 @@ import { FORGET_SCRIPT } from './commands.js';
 import { ENVIRONMENT_FILE } from './environment.js';
 import { type HostLock, RELEASE_LOCK } from './host-lock.js';
 import { JOURNAL_FUNCTIONS } from './journal.js';
-import { prepareToReceive, RECEIVE, type SentArtifact } from './receive.js';
+import { prepareToReceive, receive, type SentArtifact } from './receive.js';
 
 /** What shall be on the host. */
 export interface StagedRelease extends SentArtifact {
@@ -35,7 +35,7 @@ for part in incoming/*.part; do
   [ -n "$alive" ] || [ "$part" = "incoming/$sha256.$epoch.part" ] || rm -f "$part"
 done
 ${RELEASE_LOCK}
-${RECEIVE}
+${receive(release)}
 floy_mark uploaded`;
 }
 

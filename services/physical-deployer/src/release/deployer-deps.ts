@@ -6,4 +6,6 @@ import type { Hosts } from '../rollout/hosts.js';
 export interface DeployerDeps extends ServiceDeps {
   readonly artifacts: ArtifactStore;
   readonly hosts: Hosts;
+  /** Where hosts reach the gateway, if they are to fetch artifacts. */
+  readonly publicUrl: string | undefined;
 }

@@ -7,6 +7,7 @@ import type { Work } from '@floy/messaging/handlers';
 import { createRedactor, type Redactor } from '@floy/secrets/redaction';
 import { type HostRelease, type HostWork, STEPS } from '../rollout/host-work.js';
 import { CONNECT_MS } from '../rollout/with-host.js';
+import { signLink } from '@floy/secrets/signed-link';
 import type { DeployerDeps } from './deployer-deps.js';
 import type { InstanceContext } from './instance-context.js';
 import { verifyHostKey } from './verify-host-key.js';
@@ -60,6 +61,8 @@ export async function hostReleaseOf(
     if (error instanceof NotFoundError) return undefined;
     throw error;
   });
+  // What is gone has to be built again by the next deployment.
+  if (!stored) await deps.database.knex('builds').where({ artifact_sha256: sha256 }).delete();
   const open = (): Readable => {
     if (stored) return stored.stream();
     throw new VerdictError(
@@ -69,9 +72,24 @@ export async function hostReleaseOf(
   return {
     releaseDir: context.contentDir,
     version: context.version,
-    artifact: { sha256, size: stored?.size ?? 0, open },
+    artifact: { sha256, size: stored?.size ?? 0, link: stored && linkFor(deps, context), open },
     settings: context.settings,
   };
+}
+
+/** How long a host may begin to fetch what it was given a link to. Seconds. */
+const LINK_SECONDS = 3600;
+
+/** The link by which the host fetches the artifact, if its settings say that it does. */
+function linkFor(deps: DeployerDeps, { settings, content }: InstanceContext): string | undefined {
+  if (settings.transfer === 'push') return undefined;
+  if (deps.publicUrl === undefined)
+    throw new VerdictError('transfer: pull needs FLOY_PUBLIC_URL, where hosts reach Floy');
+  const sha256 = content.artifact_sha256 ?? '';
+  const { expires, signature } = signLink(deps.sealer, sha256, LINK_SECONDS);
+  const link = new URL(`${deps.publicUrl.replace(/\/$/, '')}/api/v1/downloads/${sha256}`);
+  link.search = new URLSearchParams({ expires: String(expires), signature }).toString();
+  return link.href;
 }
 
 /** What an instance's work says, masked. */

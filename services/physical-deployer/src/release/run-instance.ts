@@ -89,8 +89,8 @@ export interface Known {
 }
 
 /**
- * What runs on the host now; null where that cannot be told: the host cannot be asked, `current` points
- * to a new release that does not run, or to an old one that may have been drained.
+ * What runs on the host now; null where the host cannot be asked. What serves cannot be told where
+ * `current` points to a new release that does not run, or to an old one that may have been drained.
  */
 export async function observe(
   deps: DeployerDeps,
@@ -105,9 +105,10 @@ export async function observe(
       return { currentDir: seen.current, observed: isNew ? 'new' : 'other' };
     }
     host.log(`What serves on the host cannot be told: current points to ${seen.current}`);
+    return { currentDir: seen.current, observed: null };
   } catch (error) {
     host.signal.throwIfAborted();
     host.log(`What runs on the host could not be seen: ${messageOf(error)}`);
+    return null;
   }
-  return null;
 }

@@ -11,8 +11,8 @@ const SLOWEST_BYTES_PER_MS = 8;
 const PATIENCE_MS = 60_000;
 
 /**
- * Runs a script that receives an artifact where the host lacks it. Only what is sent has to be there
- * and to be looked into before.
+ * Runs a script that receives an artifact, or fetches it, where the host lacks it. Only what is sent
+ * has to be there; it is looked into before anything of it reaches a host.
  *
  * @returns what the host said last
  */
@@ -22,20 +22,22 @@ export function sendArtifact(
   artifact: ReleaseArtifact,
   script: string,
 ): Promise<Received | undefined> {
+  const check = () => hosts.checkOnce(artifact.sha256, () => checkArchive(artifact.open()));
   async function* checked(): AsyncGenerator<Buffer> {
-    await hosts.checkOnce(artifact.sha256, () => checkArchive(artifact.open()));
+    await check();
     reach.log?.(`Sending ${artifact.size} bytes`);
     yield* artifact.open();
   }
   return withHost(hosts.pool, reach, async (client) => {
     let state: Received | undefined;
+    const fetched = artifact.link !== undefined;
+    if (fetched) await check();
     await runScript(client, script, {
       signal: reach.signal,
       timeoutMs: PATIENCE_MS + artifact.size / SLOWEST_BYTES_PER_MS,
-      input: {
-        size: artifact.size,
-        open: () => Readable.from(checked(), { objectMode: false }),
-      },
+      input: fetched
+        ? undefined
+        : { size: artifact.size, open: () => Readable.from(checked(), { objectMode: false }) },
       onMark: (word) => (state = readReceived(word) ?? state),
     });
     return state;

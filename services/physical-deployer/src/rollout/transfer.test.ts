@@ -4,6 +4,8 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { readdir, readFile, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -144,6 +146,41 @@ describeHere('transfers to a host', () => {
     await utimes(marker, 0, Date.now() / 1000 - 25 * 3600);
     await pruneHost(fixture.hosts, fixture.work(), deployPath, []);
     expect(await left(deployPath)).toEqual([]);
+  });
+
+  it('a host fetches the artifact itself where it is given a link', async () => {
+    const asked: string[] = [];
+    let answer = (): Promise<Buffer> => readFile(archive);
+    const server = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      answer().then(
+        (bytes) => response.end(bytes),
+        () => response.writeHead(403).end(),
+      );
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const deployPath = fixture.deployPath();
+    const pushed = await fixture.releaseOf(deployPath, archive);
+    const link = `http://127.0.0.1:${port}/a?signature=s`;
+    const release = { ...pushed, artifact: { ...pushed.artifact, link } };
+    const work = fixture.work({ retryCount: 0 });
+
+    answer = () => Promise.reject(new Error('no'));
+    const refused = await failure(stageHost(fixture.hosts, work, release));
+    expect(refused).toBeInstanceOf(CouldNotTellError);
+    expect(refused.message).toContain('403');
+    answer = async () => (await readFile(archive)).fill(1, 1000, 1001);
+    const damaged = await failure(stageHost(fixture.hosts, work, release));
+    expect(damaged.message).toContain('is not');
+    expect(await left(deployPath)).toEqual([]);
+
+    answer = () => readFile(archive);
+    await stageHost(fixture.hosts, work, release);
+    expect(await readdir(join(deployPath, 'releases'))).toEqual([release.releaseDir]);
+    expect(asked).toEqual(Array(3).fill('/a?signature=s'));
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
   });
 
   it('a disk that does not take the artifact is a verdict', async () => {
