@@ -82,7 +82,12 @@ export const configKeys = {
     template: true,
     default: 'systemctl is-active {{service}}',
   }),
-  stop_command: key(physical, kinds.command, 'stops the service', { template: true }),
+  stop_command: key(
+    physical,
+    kinds.command,
+    'stops the service before the switch, where it must not run meanwhile',
+    { template: true },
+  ),
   pre_switch_command: key(physical, preSwitchCommand, 'runs before the switch', {
     template: true,
   }),

@@ -28,17 +28,30 @@ eval ${quote(command)}`;
 /**
  * The step that makes a release the running one: the link is replaced by an atomic rename, so that
  * a reader finds the old or the new one and never none; then the service is restarted. Both in one
- * step: either may be repeated, and a host pays for one step instead of two.
+ * step: either may be repeated, and a host pays for one step instead of two. A service that must not
+ * see its files change is stopped before, where there is one.
  */
-export function switchStep(place: CommandPlace, restartCommand: string): string {
+export function switchStep(
+  place: CommandPlace,
+  commands: { readonly restart: string; readonly stop?: string },
+): string {
+  const stop =
+    commands.stop === undefined
+      ? ''
+      : `
+[ ! -d current/. ] || (
+folder=$deploy_path/current
+${enterRelease(place)}
+eval ${quote(commands.stop)}
+) || { echo "the service could not be stopped" >&2; exit 1; }`;
   return `${FORGET_SCRIPT}
 deploy_path=${quote(place.deployPath)}
 release=${quote(`releases/${place.releaseDir}`)}
 cd "$deploy_path" || exit 1
 [ -d "$release" ] || { echo "$deploy_path/$release is not there" >&2; exit 1; }
-[ -L current ] || [ ! -e current ] || { echo "$deploy_path/current is not a link" >&2; exit 1; }
+[ -L current ] || [ ! -e current ] || { echo "$deploy_path/current is not a link" >&2; exit 1; }${stop}
 ln -sfn "$release" .floy/current.new && mv -fT .floy/current.new current || { echo "$deploy_path/current could not be switched" >&2; exit 1; }
 folder=$deploy_path/current
 ${enterRelease(place)}
-eval ${quote(restartCommand)}`;
+eval ${quote(commands.restart)}`;
 }

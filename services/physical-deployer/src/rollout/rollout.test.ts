@@ -101,6 +101,33 @@ describeHere('bringing releases to a host', () => {
     expect(await textOf(deployPath, 'releases', again.releaseDir, 'app.txt')).toBe('v1');
   });
 
+  it('stops what runs before it switches, where it is told how', async () => {
+    const deployPath = fixture.deployPath();
+    const stopCommand = 'echo "stop $(readlink ../../current)" >>../../ledger';
+    const restartCommand = 'echo "start $(readlink ../../current)" >>../../ledger';
+    const settings = { stopCommand, restartCommand };
+    const one = await fixture.release(deployPath, { version: 'v1', settings });
+    const two = await fixture.release(deployPath, { version: 'v2', settings });
+    for (const release of [one, two]) {
+      const work = fixture.work();
+      await stageHost(fixture.hosts, work, release);
+      await switchHost(fixture.hosts, work, release, { runPreSwitch: false });
+    }
+    const [first, second] = [one, two].map(({ releaseDir }) => `releases/${releaseDir}`);
+    expect(await textOf(deployPath, 'ledger')).toBe(
+      `start ${first}\nstop ${first}\nstart ${second}\n`,
+    );
+    const stuck = await fixture.release(deployPath, {
+      version: 'v3',
+      settings: { ...settings, stopCommand: 'exit 3' },
+    });
+    const work = fixture.work();
+    await stageHost(fixture.hosts, work, stuck);
+    const error = await failure(switchHost(fixture.hosts, work, stuck, { runPreSwitch: false }));
+    expect(error).toBeInstanceOf(VerdictError);
+    expect(await readlink(join(deployPath, 'current'))).toBe(second);
+  });
+
   it('tells a verdict with what the command said', async () => {
     const deployPath = fixture.deployPath();
     const release = await fixture.release(deployPath, {

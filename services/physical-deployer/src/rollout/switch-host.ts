@@ -57,7 +57,8 @@ export async function switchHost(
     await command('pre_switch', 'release', settings.preSwitchCommand, { once: true });
   }
   await command('drain', 'current', settings.drainCommand);
-  await step('switch', switchStep(place, settings.restartCommand), {
+  const commands = { restart: settings.restartCommand, stop: settings.stopCommand };
+  await step('switch', switchStep(place, commands), {
     probe: async () => (await seeHealth(hosts, work, normalized)).healthy,
   });
   await awaitHealth(hosts, work, normalized);
