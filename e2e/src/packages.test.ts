@@ -96,6 +96,9 @@ describeHere('packages that were built elsewhere', () => {
       ...{ name: 'viewer', owner: 'viewer', role: 'viewer' },
     });
     expect((await get(sha256, viewer.token)).status).toBe(403);
+    const forged = `expires=${2 ** 32}&signature=${'0'.repeat(64)}`;
+    const linked = await fetch(`${url}/api/v1/downloads/${sha256}?${forged}`);
+    expect(linked.status).toBe(403);
   });
 
   it('are fetched by the host itself where it is told to', async () => {
