@@ -3,7 +3,6 @@ import { createRedactor } from '@floy/secrets/redaction';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LimitPassedError } from '../sandbox/exit-verdict.js';
-import { removeTree } from '../sandbox/folders.js';
 import { makeProcessFolder } from '../sandbox/process-folder.js';
 import type { Sandbox } from '../sandbox/sandbox.js';
 import { fetchVerdict, needsWholeFetch } from './git-verdict.js';
@@ -81,7 +80,7 @@ export async function checkout(options: CheckoutOptions): Promise<{ commit: stri
     if (exitCode !== 0) throw new CouldNotTellError(`git ${line[1]} failed: ${output.trim()}`);
   };
 
-  const settings = join(own, 'settings');
+  const settings = join(own.path, 'settings');
   try {
     await writeFile(settings, words.SETTINGS, { mode: 0o600 });
     const access: Record<string, string> = {};
@@ -90,7 +89,7 @@ export async function checkout(options: CheckoutOptions): Promise<{ commit: stri
     }
     if (repository.transport === 'ssh') {
       await mkdir(dirname(knownHostsFile), { recursive: true, mode: 0o700 });
-      const keyFile = gitSshKey === undefined ? undefined : join(own, 'key');
+      const keyFile = gitSshKey === undefined ? undefined : join(own.path, 'key');
       if (keyFile) await writeFile(keyFile, keyText(gitSshKey ?? ''), { mode: 0o600 });
       access['GIT_SSH_COMMAND'] = words.sshCommand(knownHostsFile, keyFile);
       access['GIT_SSH_VARIANT'] = 'ssh';
@@ -108,7 +107,7 @@ export async function checkout(options: CheckoutOptions): Promise<{ commit: stri
     if (gitTag !== '') await done(words.nameTagWords(gitTag, commit));
     return { commit };
   } finally {
-    await removeTree(own);
+    await own.remove();
   }
 }
 

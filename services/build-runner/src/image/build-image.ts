@@ -7,7 +7,6 @@ import { delimiter, join } from 'node:path';
 import { findInCheckout } from '../artifact/entries.js';
 import { DEFAULT_PATH } from '../sandbox/contained-process.js';
 import { exitVerdict } from '../sandbox/exit-verdict.js';
-import { removeTree } from '../sandbox/folders.js';
 import { makeProcessFolder } from '../sandbox/process-folder.js';
 import type { RunOptions, Sandbox } from '../sandbox/sandbox.js';
 import * as words from './image-words.js';
@@ -68,7 +67,8 @@ export async function buildImage(
   }
   const reference = words.imageReference(registry, options.name, options.tag);
   const auth = words.authFile(registry, registryAuth);
-  const authFolder = await makeProcessFolder('image');
+  const own = await makeProcessFolder('image');
+  const authFolder = own.path;
   const build = { folder, file, buildArgs: options.buildArgs, reference, authFolder };
   const redactor = createRedactor();
   redactor.add(secretTexts({ registry_auth: registryAuth }));
@@ -111,7 +111,7 @@ export async function buildImage(
     }
     return { image: `${repository}@${digest}`, digest };
   } finally {
-    await removeTree(authFolder);
+    await own.remove();
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { chmod, lchown, lstat, readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { BuildUser } from './build-user.js';
 import { DEFAULT_PATH } from './contained-process.js';
@@ -14,12 +14,43 @@ export async function handOver(folder: string, user: BuildUser | undefined): Pro
   if (user) await run('chown', ['-R', '-h', `${user.uid}:${user.gid}`, '--', folder]);
 }
 
-/** Removes a folder whatever a command left there, folders without write permission included. */
+/**
+ * Takes back what was handed over, before Floy reads it: all folders are Floy's own afterwards, so
+ * that no process of the build user can put something else, a symbolic link, in the place of what
+ * Floy is looking at. Files keep their owner. `folder` has to lie in a folder of Floy's own.
+ */
+export async function takeBack(folder: string, user: BuildUser | undefined): Promise<void> {
+  if (user) await makeOwn(Buffer.from(folder));
+}
+
+/**
+ * Removes a folder whatever a command left there, folders without write permission included. It has
+ * to lie in a folder of Floy's own, or in one with the sticky bit.
+ */
 export async function removeTree(folder: string): Promise<void> {
-  const options = { recursive: true, force: true, maxRetries: 2 };
-  await rm(folder, options).catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EACCES' && error.code !== 'EPERM') throw error;
-    await run('chmod', ['-R', 'u+rwX', '--', folder]);
-    await rm(folder, options);
+  await makeOwn(Buffer.from(folder)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
   });
+  // The program goes deeper than the longest path that Node can name.
+  await run('rm', ['-rf', '--', folder]);
+}
+
+/**
+ * From the top down: the entries of a folder that is Floy's own and that nobody else may write to
+ * stay what they are, so each next path still names the folder it was read as. Names are bytes.
+ */
+async function makeOwn(folder: Buffer): Promise<void> {
+  const root = process.getuid?.() === 0;
+  if (root) await lchown(folder, 0, 0);
+  const { mode } = await lstat(folder);
+  await chmod(folder, (mode & 0o755) | 0o700);
+  for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' })) {
+    if (!entry.isDirectory()) continue;
+    await makeOwn(Buffer.concat([folder, Buffer.from('/'), entry.name])).catch(
+      (error: NodeJS.ErrnoException) => {
+        // Beyond the longest path nothing is read either: packing ends with this error too.
+        if (error.code !== 'ENAMETOOLONG') throw error;
+      },
+    );
+  }
 }

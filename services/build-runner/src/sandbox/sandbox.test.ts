@@ -4,13 +4,13 @@ import { waitFor } from '@floy/testing/wait-for';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBuildUser } from './build-user.js';
 import { shortcomingOf, type ContainmentKind } from './containment.js';
 import { exitVerdict } from './exit-verdict.js';
-import { handOver, removeTree } from './folders.js';
+import { handOver, removeTree, takeBack } from './folders.js';
 import { createSandbox, type RunOptions, type Sandbox } from './sandbox.js';
 
 const describeAsRoot = await needsRoot();
@@ -67,7 +67,7 @@ describeAsRoot.each(KINDS)('a command in a %s', (kind) => {
       env: { GIVEN: `a 'b' "c" $d\n ünï 中`, LD_LIBRARY_PATH: '/x', HOME: '/root' },
     });
     const scratch = /HOME=(.*)\/home\n/.exec(output)?.[1] ?? '';
-    expect(scratch).toMatch(/^\/tmp\/floy-run-/);
+    expect(scratch).toMatch(/^\/tmp\/floy-run-[^/]+\/[\w-]{22}$/);
     expect(output.split('\n')).toEqual([
       'nobody',
       folder,
@@ -178,18 +178,55 @@ describeAsRoot.each(KINDS)('a command in a %s', (kind) => {
 
   it('gives its environment to nothing that runs as root', async () => {
     const owners: number[] = [];
-    const look = async (): Promise<void> => {
+    const go = join(folder, 'looked');
+    const look = async (text: string): Promise<void> => {
+      if (!text.includes('up\n')) return;
       for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
         const env = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
         if (env.includes(`GIVEN=${folder}`)) owners.push((await stat(`/proc/${pid}`)).uid);
       }
+      await writeFile(go, '');
     };
-    await run('echo up; true', { env: { GIVEN: folder }, onOutput: look });
-    await run('echo up; read x </dev/null || :; sh -c "echo up; :"', {
+    // Ends only when somebody has looked.
+    await run(`sh -c 'echo up; until [ -e ${go} ]; do sleep 0.05; done'`, {
       env: { GIVEN: folder, LD_PRELOAD: '/none.so' },
       onOutput: look,
     });
+    expect(owners).toContain(sandbox.user?.uid);
     expect(owners).not.toContain(0);
+  });
+
+  it('cannot find the folders of other commands', async () => {
+    const { output } = await run(
+      'outer=$(dirname "$(dirname "$HOME")"); test -x "$outer"; ls "$outer" || echo hidden',
+    );
+    expect(output).toMatch(/Permission denied\nhidden\n$/);
+  });
+
+  it('cannot change what was taken back, not even from inside', async () => {
+    const own = await mkdtemp(join(tmpdir(), 'floy-taken-'));
+    const checkout = join(own, 'checkout');
+    await chmod(own, 0o755);
+    await mkdir(checkout);
+    await handOver(checkout, sandbox.user);
+    const command = [
+      'mkdir -p dist/d && chmod 777 dist && echo built >dist/d/file && mkfifo go && cd dist && echo up',
+      'read x <../go; mv d away || echo held; ln -s /etc new || echo held',
+    ];
+    let output = '';
+    const running = run(command.join('; '), {
+      cwd: checkout,
+      onOutput: async (text) => {
+        output += text;
+        if (text !== 'up\n') return;
+        await takeBack(checkout, sandbox.user);
+        await writeFile(join(checkout, 'go'), 'x\n');
+      },
+    });
+    await expect(running).resolves.toMatchObject({ exitCode: 0 });
+    expect(output.match(/^held$/gm)).toHaveLength(2);
+    expect(await readdir(join(checkout, 'dist/d'))).toEqual(['file']);
+    await removeTree(own);
   });
 
   it('runs a program of Floy itself as Floy', async () => {

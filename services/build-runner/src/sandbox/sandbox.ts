@@ -55,8 +55,6 @@ export interface SandboxOptions {
   user: BuildUser | undefined;
   /** Told once when the containment has a shortcoming. */
   warn?: (message: string) => void;
-  /** Where folders for `HOME` and `TMPDIR` are made; the system's temporary folder by default. */
-  scratchFolder?: string;
   /** Use this kind or none, for tests. */
   only?: ContainmentKind;
 }
@@ -66,8 +64,8 @@ export interface SandboxOptions {
  * were killed. Throws `CouldNotTellError` if nothing works.
  */
 export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { user, scratchFolder } = options;
-  await removeAbandoned(scratchFolder);
+  const { user } = options;
+  await removeAbandoned();
   const containment = await findContainment(options);
   const shortcoming = shortcomingOf(containment);
   if (shortcoming) options.warn?.(shortcoming);
@@ -78,7 +76,7 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     runOptions: RunOptions,
   ): Promise<CommandExit> => {
     runOptions.signal?.throwIfAborted();
-    const scratch = await makeScratch(how.user, scratchFolder);
+    const scratch = await makeScratch(how.user);
     try {
       const env = {
         PATH: DEFAULT_PATH,
@@ -118,13 +116,13 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   };
 }
 
-async function findContainment({ user, only, ...rest }: SandboxOptions): Promise<Containment> {
+async function findContainment({ user, only }: SandboxOptions): Promise<Containment> {
   const reasons: string[] = [];
   const root = process.getuid?.() === 0;
   for (const containment of CONTAINMENTS) {
     if (only !== undefined && containment.kind !== only) continue;
     if (containment.kind === 'pid-namespace' && !root) continue;
-    const scratch = await makeScratch(user, rest.scratchFolder);
+    const scratch = await makeScratch(user);
     try {
       const env = { PATH: DEFAULT_PATH, HOME: scratch.home };
       const trial = { containment, user, words: ['true'], cwd: '/', env, marker: scratch.home };

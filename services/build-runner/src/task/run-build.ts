@@ -2,6 +2,7 @@ import { packageUrlOf } from '@floy/contracts';
 import type { Transaction } from '@floy/database/transaction';
 import type { TaskOutcome } from '@floy/database/transitions/task-work';
 import { buildImage, findBuilder } from '../image/build-image.js';
+import { takeBack } from '../sandbox/folders.js';
 import type { StoredArtifact } from '@floy/service-kit/artifact-store';
 import { fetchSource, runConfigured, storeArtifact, type TaskRun } from './build.js';
 import { storePackage } from './store-package.js';
@@ -53,6 +54,7 @@ async function makeArtifact(run: TaskRun): Promise<Made> {
   }
   const commit = await fetchSource(run);
   if (buildCommand !== undefined) await runConfigured(run, 'build_command', buildCommand);
+  await takeBack(run.workspace.source, run.deps.sandbox.user);
   const image = dockerfile === undefined ? {} : { image: await pushImage(run, dockerfile) };
   return { ...(await storeArtifact(run)), ...image, commit };
 }
