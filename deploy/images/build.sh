@@ -2,7 +2,7 @@
 # Makes what is in the image; the Dockerfile only copies and runs this, so that it can be tried
 # without Docker.
 #   build.sh app SOURCE TARGET   builds every service of the clone SOURCE into the empty folder TARGET
-#   build.sh system              installs the programs that services run, and the user they run as
+#   build.sh system              installs the programs that services run, and the users they run as
 set -euo pipefail
 
 app() {
@@ -58,8 +58,11 @@ system() {
   rm -rf /var/lib/apt/lists/*
   groupadd --gid 10001 floy
   useradd --uid 10001 --gid 10001 --home-dir /var/lib/floy --shell /usr/sbin/nologin floy
+  # Whom builds run as, who owns nothing.
+  groupadd --gid 10002 floy-build
+  useradd --uid 10002 --gid 10002 --home-dir /nonexistent --shell /usr/sbin/nologin floy-build
   # Volumes that are mounted here begin as copies of these folders, with their owner.
-  install -d -o floy -g floy -m 700 /var/lib/floy /var/lib/floy/keys /var/lib/floy/artifacts
+  install -d -o floy -g floy -m 700 /var/lib/floy /var/lib/floy/{keys,database,admin,artifacts}
   install -d -o floy -g floy -m 755 /var/lib/floy-postgres
 }
 

@@ -1,11 +1,23 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { settings } from '@floy/service-kit/settings';
+import { needsRoot } from '@floy/testing/needs';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { parse } from 'yaml';
 
@@ -14,6 +26,10 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 interface Service {
   image: string;
+  user?: string;
+  cap_drop?: string[];
+  cap_add?: string[];
+  security_opt?: string[];
   command?: string[];
   ports?: string[];
   volumes?: string[];
@@ -80,6 +96,16 @@ describe('docker-compose.yml', () => {
       compose.services['physical-deployer']?.volumes,
     );
   });
+
+  it('lets everybody who checks the artifact store write to it', () => {
+    for (const service of ['api-gateway', 'build-runner', 'physical-deployer']) {
+      const volumes = compose.services[service]?.volumes;
+      expect([service, volumes]).toEqual([
+        service,
+        expect.arrayContaining(['artifacts:/var/lib/floy/artifacts']),
+      ]);
+    }
+  });
 });
 
 describe('the image', () => {
@@ -91,29 +117,158 @@ describe('the image', () => {
     for (const run of runs) expect(run).toMatch(/build\.sh (app|system)/);
   });
 
-  it('runs as a numbered user that is not root, and checks its health with node', () => {
-    expect(lines).toContain('USER 10001:10001');
+  it('checks its health with node', () => {
     expect(lines.join('\n')).toContain('CMD ["node", "/floy/deploy/images/health.mjs"]');
   });
 });
 
+/** The image's users by name, as build.sh makes them; the image is the first one's. */
+const users = Object.fromEntries(
+  [...read('deploy/images/build.sh').matchAll(/^ *useradd --uid (\d+) .* (\S+)$/gm)].map(
+    ([, uid, name]) => [name, Number(uid)],
+  ),
+);
+const floy = users['floy'] ?? 0;
+const builds = users['floy-build'] ?? 0;
+const keyFiles = ['admin/token', 'database/url', 'keys/encryption-key'];
+/** Which keys a service has in its volumes. */
+const keysOf = ({ volumes = [] }: Service): string[] =>
+  keyFiles.filter((file) =>
+    volumes.some((volume) =>
+      file.startsWith(`${/^[^:]*:\/var\/lib\/floy\/([^:]*)/.exec(volume)?.[1]}/`),
+    ),
+  );
+
 describe('the keys of a fleet', () => {
-  it('are made once, each for those who need it', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'floy-keys-'));
-    const make = (): Record<string, string> => {
-      const script = join(root, 'deploy/images/make-keys.mjs');
-      const { status } = spawnSync(process.execPath, [script, folder, folder]);
-      expect(status).toBe(0);
-      const names = ['password', 'database-url', 'encryption-key', 'admin-token'];
-      return Object.fromEntries(
-        names.map((name) => [name, readFileSync(join(folder, name), 'utf8').trim()]),
-      );
-    };
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'floy-keys-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  const make = (): Record<string, string> => {
+    const script = join(root, 'deploy/images/make-keys.mjs');
+    const { status, stderr } = spawnSync(process.execPath, [script, folder, folder]);
+    expect([status, String(stderr)]).toEqual([0, '']);
+    return Object.fromEntries(
+      ['password', ...keyFiles].map((name) => [
+        name,
+        readFileSync(join(folder, name), 'utf8').trim(),
+      ]),
+    );
+  };
+
+  it('are made once, also after a start that was cut short', () => {
+    mkdirSync(join(folder, 'admin'));
+    writeFileSync(join(folder, 'admin/token.new'), 'ha', { mode: 0o400 });
     const made = make();
-    expect(made['database-url']).toContain(`:${made['password']}@postgres`);
-    expect(Buffer.from(made['encryption-key'] ?? '', 'base64')).toHaveLength(32);
-    expect(statSync(join(folder, 'admin-token')).mode & 0o777).toBe(0o400);
+    expect(made['database/url']).toContain(`:${made['password']}@postgres`);
+    expect(Buffer.from(made['keys/encryption-key'] ?? '', 'base64')).toHaveLength(32);
     expect(make()).toEqual(made);
-    rmSync(folder, { recursive: true, force: true });
+    for (const file of keyFiles) {
+      expect([file, statSync(join(folder, file)).mode & 0o777]).toEqual([file, 0o400]);
+    }
+    const left = readdirSync(folder, { recursive: true }).map(String);
+    expect(left.filter((name) => name.endsWith('.new'))).toEqual([]);
+  });
+
+  it('are given to those who read them, and to nobody else', () => {
+    const both = ['database/url', 'keys/encryption-key'];
+    expect(Object.fromEntries(services.map(([name, service]) => [name, keysOf(service)]))).toEqual({
+      postgres: [],
+      redis: [],
+      keys: keyFiles,
+      migrate: ['database/url'],
+      'api-gateway': keyFiles,
+      'deployment-manager': both,
+      'workflow-manager': both,
+      'build-runner': both,
+      'physical-deployer': both,
+    });
+    for (const [name, service] of ours) {
+      if (name === 'keys') continue;
+      const reads = Object.entries(service.environment ?? {})
+        .filter(([variable]) => variable.endsWith('_FILE'))
+        .map(([, file]) => file.replace('/var/lib/floy/', ''));
+      expect([name, reads.toSorted()]).toEqual([name, keysOf(service)]);
+    }
+    const own = services.filter(([, { volumes = [] }]) =>
+      volumes.some((volume) => volume.startsWith('postgres-password:')),
+    );
+    expect(own.map(([name]) => name)).toEqual(['postgres', 'keys']);
+  });
+
+  it('belong to a user that builds are not', () => {
+    expect(read('deploy/images/Dockerfile')).toContain(`USER ${floy}:${floy}\n`);
+    expect(new Set([0, floy, builds]).size).toBe(3);
+    const runner = compose.services['build-runner'];
+    // Only root can become the build user.
+    expect(runner).toMatchObject({ user: '0:0', environment: { FLOY_BUILD_USER: 'floy-build' } });
+    expect(runner?.security_opt).toContain('no-new-privileges:true');
+    for (const [name, { user }] of ours) {
+      if (name !== 'build-runner') expect([name, user]).toEqual([name, undefined]);
+    }
+  });
+});
+
+const describeAsRoot = await needsRoot();
+
+describeAsRoot('a build in the container of the build-runner', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'floy-container-'));
+    chmodSync(folder, 0o755);
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  /** Runs with the capabilities of the container's root, as a container without namespaces has them. */
+  const build = (user: string, command: string): string => {
+    const { cap_drop: dropped, cap_add: added = [] } = compose.services['build-runner'] ?? {};
+    expect(dropped).toEqual(['ALL']);
+    const bounds = ['-all', ...added.map((name) => `+${name.toLowerCase()}`)].join(',');
+    const fixture = join(root, 'services/build-runner/src/sandbox/runner.fixture.mjs');
+    const { stdout, stderr, status } = spawnSync(
+      'setpriv',
+      [
+        ...['--bounding-set', bounds, '--inh-caps=-all', '--no-new-privs'],
+        ...[
+          process.execPath,
+          '--conditions=floy:src',
+          fixture,
+          'supervisor',
+          user,
+          folder,
+          command,
+        ],
+      ],
+      { encoding: 'utf8' },
+    );
+    expect([status, stderr]).toEqual([0, expect.not.stringContaining('Error')]);
+    return stdout;
+  };
+
+  it('reads no key, changes no artifact, and leaves nothing running', () => {
+    for (const name of [...keyFiles, 'artifacts/installation'].map((file) => file.split('/'))) {
+      const [place = '', file = ''] = name;
+      mkdirSync(join(folder, place), { mode: 0o700 });
+      writeFileSync(join(folder, place, file), 'sentinel', { mode: 0o400 });
+      for (const path of [place, join(place, file)]) chownSync(join(folder, path), floy, floy);
+    }
+    const output = build(
+      'nobody',
+      `cat */* || echo refused; echo x >artifacts/installation || echo refused
+       id -u; cd; (setsid sh -c '>away; exec sleep 6301' >/dev/null 2>&1 &)
+       until [ -e away ]; do sleep 0.05; done`,
+    );
+    expect(output).not.toContain('sentinel');
+    expect(output.match(/^refused$/gm)).toHaveLength(2);
+    expect(output).toMatch(/^6553\d$/m);
+    const living = readdirSync('/proc').filter((pid) => {
+      if (!/^\d+$/.test(pid)) return false;
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes('6301');
+      } catch {
+        return false;
+      }
+    });
+    expect(living).toEqual([]);
   });
 });

@@ -1,25 +1,36 @@
 // Makes, once, what a fleet under Docker Compose needs and nobody has given: keys and passwords, as
-// files that services read through X_FILE.  make-keys.mjs KEYS_FOLDER POSTGRES_FOLDER
+// files that services read through X_FILE, each in a folder of its own, so that each service can be
+// given those that it reads.  make-keys.mjs FOLDER POSTGRES_FOLDER
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 
-const [keys, postgres] = process.argv.slice(2);
-if (!keys || !postgres) throw new Error('usage: make-keys.mjs KEYS_FOLDER POSTGRES_FOLDER');
+const [folder, postgres] = process.argv.slice(2);
+if (!folder || !postgres) throw new Error('usage: make-keys.mjs FOLDER POSTGRES_FOLDER');
 
 /** The file's text: kept, or made and then kept whole or not at all. */
-function kept(folder, name, mode, make) {
-  const file = join(folder, name);
+function kept(file, mode, make) {
   if (existsSync(file)) return readFileSync(file, 'utf8').trim();
   const made = make();
-  writeFileSync(`${file}.new`, `${made}\n`);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  // One that was cut short may lack the right to be written.
+  rmSync(`${file}.new`, { force: true });
+  writeFileSync(`${file}.new`, `${made}\n`, { mode: 0o600 });
   chmodSync(`${file}.new`, mode);
   renameSync(`${file}.new`, file);
   return made;
 }
 
 // Read by another user, that of Postgres, in a volume that nobody else mounts.
-const password = kept(postgres, 'password', 0o444, () => randomBytes(24).toString('hex'));
-kept(keys, 'database-url', 0o400, () => `postgres://floy:${password}@postgres:5432/floy`);
-kept(keys, 'encryption-key', 0o400, () => randomBytes(32).toString('base64'));
-kept(keys, 'admin-token', 0o400, () => `floy_${randomBytes(24).toString('base64url')}`);
+const password = kept(join(postgres, 'password'), 0o444, () => randomBytes(24).toString('hex'));
+kept(join(folder, 'database/url'), 0o400, () => `postgres://floy:${password}@postgres:5432/floy`);
+kept(join(folder, 'keys/encryption-key'), 0o400, () => randomBytes(32).toString('base64'));
+kept(join(folder, 'admin/token'), 0o400, () => `floy_${randomBytes(24).toString('base64url')}`);

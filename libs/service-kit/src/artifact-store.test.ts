@@ -1,7 +1,18 @@
 import { ConflictError, NotFoundError, VerdictError } from '@floy/domain';
+import { needsRoot } from '@floy/testing/needs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  chown,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -33,13 +44,12 @@ describe('the folder artifact store', () => {
     expect((await buffer(opened.stream())).equals(bytes)).toBe(true);
   });
 
-  it('keeps the first of several stored at the same moment', async () => {
+  it('takes the same several times at the same moment', async () => {
     const stores = [createFolderArtifactStore(folder), createFolderArtifactStore(folder)];
     const bytes = randomBytes(50_000);
-    const first = await stores[0]?.put(Readable.from([bytes]));
-    const before = await stat(pathOf(first?.sha256 ?? ''));
-    await Promise.all(stores.map((store) => store.put(Readable.from([bytes]))));
-    expect((await stat(pathOf(first?.sha256 ?? ''))).ino).toBe(before.ino);
+    const stored = await Promise.all(stores.map((store) => store.put(Readable.from([bytes]))));
+    expect(stored[0]).toEqual(stored[1]);
+    expect((await readFile(pathOf(sha256(bytes)))).equals(bytes)).toBe(true);
     expect(await readdir(join(folder, 'incoming'))).toEqual([]);
   });
 
@@ -64,12 +74,14 @@ describe('the folder artifact store', () => {
     }
   });
 
-  it('fails the stream of a damaged artifact, and storing it again repairs a cut one', async () => {
+  it('fails the stream of a damaged artifact, and storing it again repairs it', async () => {
     const store = createFolderArtifactStore(folder);
     const bytes = randomBytes(100_000);
     const stored = await store.put(Readable.from([bytes]));
     await writeFile(pathOf(stored.sha256), randomBytes(100_000));
     await expect(buffer((await store.open(stored.sha256)).stream())).rejects.toThrow(VerdictError);
+    await store.put(Readable.from([bytes]));
+    expect((await buffer((await store.open(stored.sha256)).stream())).equals(bytes)).toBe(true);
     await truncate(pathOf(stored.sha256), 10);
     await expect(buffer((await store.open(stored.sha256)).stream())).rejects.toThrow(/damaged/);
     await store.put(Readable.from([bytes]));
@@ -99,5 +111,21 @@ describe('the folder artifact store', () => {
     await utimes(join(folder, 'incoming', 'old'), 0, 0);
     await store.checkInstallation('one');
     expect(await readdir(join(folder, 'incoming'))).toEqual(['new']);
+  });
+});
+
+const describeAsRoot = await needsRoot();
+
+describeAsRoot('an artifact store that root writes to', () => {
+  it('belongs to the owner of its folder, who reads it', async () => {
+    await chown(folder, 12_345, 12_346);
+    const store = createFolderArtifactStore(folder);
+    await store.checkInstallation('one');
+    const { sha256: name } = await store.put(Readable.from(['bytes']));
+    const made = ['incoming', 'installation', 'sha256', `sha256/${name.slice(0, 2)}`];
+    for (const path of [...made.map((each) => join(folder, each)), pathOf(name)]) {
+      const { uid, gid } = await stat(path);
+      expect([path, uid, gid]).toEqual([path, 12_345, 12_346]);
+    }
   });
 });

@@ -1,7 +1,7 @@
 import { ConflictError, NotFoundError, VerdictError } from '@floy/domain';
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { lchown, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline, Transform, type Readable, type TransformCallback } from 'node:stream';
 
@@ -24,7 +24,7 @@ export interface OpenArtifact {
 export interface ArtifactStore {
   /**
    * Stores a stream, or the file at a path, and names it. It exists afterwards wholly or, when the
-   * source fails, not at all; storing what is there already changes nothing.
+   * source fails, not at all; storing what is there already repairs it where it was damaged.
    */
   put(source: Readable | string): Promise<StoredArtifact>;
   has(sha256: string): Promise<boolean>;
@@ -48,20 +48,32 @@ export function createFolderArtifactStore(folder: string): ArtifactStore {
     if (!/^[0-9a-f]{64}$/.test(sha256)) throw missing(sha256);
     return join(folder, 'sha256', sha256.slice(0, 2), sha256);
   };
+  /** A runner that is root writes for the folder's owner: the deployers may be another user. */
+  const giveToOwner = async (path: string): Promise<void> => {
+    if (process.getuid?.() !== 0) return;
+    const { uid, gid } = await stat(folder);
+    await lchown(path, uid, gid);
+  };
+  const makeFolder = async (...parts: string[]): Promise<void> => {
+    for (let n = 0; n <= parts.length; n += 1) {
+      const path = join(folder, ...parts.slice(0, n));
+      await mkdir(path, { recursive: true, mode: 0o700 });
+      await giveToOwner(path);
+    }
+  };
 
   return {
     async put(source) {
-      await mkdir(incoming, { recursive: true, mode: 0o700 });
+      await makeFolder('incoming');
       const arriving = join(incoming, randomUUID());
       try {
         const stored = await write(source, arriving);
         const file = fileOf(stored.sha256);
-        await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-        // One of another size was damaged after it was stored: the new one takes its place.
-        if ((await sizeOf(file)) !== stored.size) {
-          await rename(arriving, file);
-          await syncFolder(dirname(file));
-        }
+        await makeFolder('sha256', stored.sha256.slice(0, 2));
+        await giveToOwner(arriving);
+        // Also over one that is there: it has the same bytes, or was damaged since.
+        await rename(arriving, file);
+        await syncFolder(dirname(file));
         return stored;
       } finally {
         await rm(arriving, { force: true });
@@ -80,12 +92,13 @@ export function createFolderArtifactStore(folder: string): ArtifactStore {
     },
 
     async checkInstallation(id) {
-      await mkdir(incoming, { recursive: true, mode: 0o700 });
+      await makeFolder('incoming');
       const mine = join(incoming, randomUUID());
       const handle = await open(mine, 'wx', 0o600);
       try {
         await handle.writeFile(`${id}\n`);
         await handle.sync();
+        await giveToOwner(mine);
         // A link fails where the file exists and shows it only when it is whole: the first wins.
         await link(mine, owner).catch((error: NodeJS.ErrnoException) => {
           if (error.code !== 'EEXIST') throw error;

@@ -12,6 +12,15 @@ export interface BuildUser {
   gid: number;
 }
 
+/** One sentence for the log, where builds are not kept from what belongs to Floy. */
+export function shortcomingOfUser(user: BuildUser | undefined): string | undefined {
+  if (user !== undefined && user.uid !== 0) return undefined;
+  return (
+    "builds run as Floy's own user: whoever can push to a repository that is deployed can read " +
+    "Floy's keys; run the build-runner as root, with FLOY_BUILD_USER naming another user"
+  );
+}
+
 /**
  * Looks up `FLOY_BUILD_USER`. Undefined when Floy is not root: it can become nobody else, so
  * commands run as Floy's own user. Throws `VerdictError` when the user does not exist.

@@ -24,6 +24,11 @@ describe('what this machine allows', () => {
     expect(told).toEqual([expect.stringContaining('no PID namespace')]);
     const { containment } = await createSandbox({ user, warn });
     expect(told).toHaveLength(shortcomingOf(containment) === undefined ? 1 : 2);
+    for (const floys of [undefined, { name: 'root', uid: 0, gid: 0 }]) {
+      told.length = 0;
+      await createSandbox({ user: floys, warn });
+      expect(told).toContainEqual(expect.stringContaining("builds run as Floy's own user"));
+    }
   });
 });
 

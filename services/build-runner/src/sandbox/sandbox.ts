@@ -2,7 +2,7 @@ import { CouldNotTellError, messageOf, VerdictError } from '@floy/domain';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
-import type { BuildUser } from './build-user.js';
+import { shortcomingOfUser, type BuildUser } from './build-user.js';
 import { DEFAULT_PATH, startContained, type ContainedProcess } from './contained-process.js';
 import {
   CONTAINMENTS,
@@ -53,7 +53,7 @@ export interface Sandbox {
 export interface SandboxOptions {
   /** See `findBuildUser`. */
   user: BuildUser | undefined;
-  /** Told once when the containment has a shortcoming. */
+  /** Told, once, each shortcoming of the user and the containment. */
   warn?: (message: string) => void;
   /** Use this kind or none, for tests. */
   only?: ContainmentKind;
@@ -67,8 +67,9 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { user } = options;
   await removeAbandoned();
   const containment = await findContainment(options);
-  const shortcoming = shortcomingOf(containment);
-  if (shortcoming) options.warn?.(shortcoming);
+  for (const shortcoming of [shortcomingOfUser(user), shortcomingOf(containment)]) {
+    if (shortcoming) options.warn?.(shortcoming);
+  }
 
   const run = async (
     how: { containment: Containment; user: BuildUser | undefined },
