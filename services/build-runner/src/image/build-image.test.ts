@@ -1,6 +1,6 @@
 import { CouldNotTellError, VerdictError } from '@floy/domain';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBuildUser } from '../sandbox/build-user.js';
@@ -25,11 +25,15 @@ describe('finding a builder', () => {
     await expect(findBuilder(path)).rejects.toThrow(VerdictError);
     await expect(findBuilder(path)).rejects.toThrow(/install buildah .*or docker/);
     await writeFile(join(root, 'one', 'docker'), '#!/bin/sh\n', { mode: 0o755 });
-    expect(await findBuilder(path)).toEqual({ kind: 'docker', program: join(root, 'one/docker') });
+    expect(await findBuilder(path)).toMatchObject({
+      kind: 'docker',
+      program: join(root, 'one/docker'),
+    });
     await writeFile(join(root, 'two', 'buildah'), '#!/bin/sh\n', { mode: 0o755 });
     expect(await findBuilder(path)).toEqual({
       kind: 'buildah',
       program: join(root, 'two/buildah'),
+      ownStorage: process.getuid?.() !== 0,
     });
   });
 });
@@ -73,6 +77,43 @@ describe('buildImage', () => {
     expect(await ownFolders()).toEqual([]);
   });
 
+  it('lets buildah find at the push what it built, and leaves nothing of it', async () => {
+    const ended = join(root, 'unshared');
+    const script = `
+      store=$HOME/.local/share/containers
+      for word; do case $word in
+        --root=*) store=\${word#*=}; shift;;
+        --runroot=*) shift;;
+      esac; done
+      case $1 in
+        build) mkdir -p "$store" && echo layer >"$store/image";;
+        push) [ -e "$store/image" ] || { echo 'image not known'; exit 125; }
+          for word; do case $word in
+            --digestfile=*) printf %s ${DIGEST} >"\${word#*=}";;
+          esac; done;;
+        unshare) shift; echo "$*" >${ended}; exec "$@";;
+      esac`;
+    const builder = { kind: 'buildah', program: join(root, 'builder'), ownStorage: true };
+    await expect(run(script, { builder })).resolves.toMatchObject({ digest: DIGEST });
+    expect(await readFile(ended, 'utf8')).toMatch(/^rm -rf -- \/.*\/layers \/.*\/run\n$/);
+    expect(await ownFolders()).toEqual([]);
+  });
+
+  it("finds the digest in docker's own name of what it pushed to docker's own registry", async () => {
+    const script = `[ $2 = image ] && echo acme/shop@${DIGEST}; exit 0`;
+    const answer = await run(script, {
+      builder: { kind: 'docker', program: join(root, 'builder') },
+      registry: 'docker.io/acme',
+    });
+    expect(answer.image).toBe(`docker.io/acme/shop@${DIGEST}`);
+  });
+
+  it('has a limit for silence', async () => {
+    await expect(run('exec sleep 6401', { inactivitySeconds: 0.3 })).rejects.toThrow(
+      new VerdictError('buildah build printed nothing for 0.3 s and was ended'),
+    );
+  });
+
   it('tells a Dockerfile that fails from a registry that refuses', async () => {
     await expect(run('echo no such step; exit 3')).rejects.toThrow(
       new VerdictError('buildah build ended with exit code 3'),
@@ -104,6 +145,10 @@ describe('what a builder says', () => {
     expect(failureOf('docker', 'r', 'COPY failed')).toBeUndefined();
     const printed = `other.io/a@sha256:${'f'.repeat(64)}\nghcr.io/a@${DIGEST}\n`;
     expect(digestIn(printed, 'ghcr.io/a@')).toBe(DIGEST);
+    for (const name of ['a', 'docker.io/a', 'docker.io/library/a', 'index.docker.io/library/a']) {
+      expect(digestIn(`b@${'f'.repeat(64)}\na@${DIGEST}\n`, `${name}@`)).toBe(DIGEST);
+      expect(digestIn(`${name}@${DIGEST}\n`, 'docker.io/a@')).toBe(DIGEST);
+    }
     expect(digestIn('sha256:12', '')).toBeUndefined();
   });
 });

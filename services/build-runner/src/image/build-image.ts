@@ -23,7 +23,8 @@ export async function findBuilder(path: string = DEFAULT_PATH): Promise<words.Bu
         () => true,
         () => false,
       );
-      if (usable) return { kind, program };
+      const ownStorage = kind === 'buildah' && process.getuid?.() !== 0;
+      if (usable) return { kind, program, ownStorage };
     }
   }
   throw new VerdictError(
@@ -111,16 +112,27 @@ export async function buildImage(
     }
     return { image: `${repository}@${digest}`, digest };
   } finally {
+    const removeLayers = words.removeLayersWords(builder, build);
+    if (removeLayers) await discard(sandbox, removeLayers);
     await own.remove();
   }
 }
 
-/** The digest on the line that begins with `before`. */
+/** Also after a cancel, and however it ends: whatever is left the removal of the folder finds. */
+async function discard(sandbox: Sandbox, line: string[]): Promise<void> {
+  await sandbox
+    .runProgram({ words: line, cwd: '/', makesNamespaces: true, timeoutSeconds: 60 })
+    .catch(() => undefined);
+}
+
+/** The digest on the line that begins with `before`, a repository in either of its names. */
 export function digestIn(printed: string, before: string): string | undefined {
+  const wanted = words.familiarName(before);
   return printed
     .split('\n')
-    .filter((line) => line.startsWith(before))
-    .map((line) => line.slice(before.length).trim())
+    .map(words.familiarName)
+    .filter((line) => line.startsWith(wanted))
+    .map((line) => line.slice(wanted.length).trim())
     .find((digest) => /^sha256:[0-9a-f]{64}$/.test(digest));
 }
 

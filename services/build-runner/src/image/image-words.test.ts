@@ -1,6 +1,13 @@
 import { VerdictError } from '@floy/domain';
 import { describe, expect, it } from '@jest/globals';
-import { authFile, buildWords, digestWords, imageReference, pushWords } from './image-words.js';
+import {
+  authFile,
+  buildWords,
+  digestWords,
+  imageReference,
+  pushWords,
+  removeLayersWords,
+} from './image-words.js';
 
 const build = {
   folder: '/w',
@@ -23,9 +30,9 @@ describe('command lines', () => {
       ],
     ],
     [
-      buildWords({ ...buildah, storageFolder: '/s' }, { ...build, buildArgs: {} }),
+      buildWords({ ...buildah, ownStorage: true }, { ...build, buildArgs: {} }),
       [
-        ...['/usr/bin/buildah', '--root=/s/layers', '--runroot=/s/run', 'build'],
+        ...['/usr/bin/buildah', '--root=/auth/layers', '--runroot=/auth/run', 'build'],
         ...['--authfile=/auth/config.json', '--file=/w/deploy/Dockerfile'],
         ...['--tag=registry.example.com/team/shop:v1.0.0', '/w'],
       ],
@@ -64,6 +71,11 @@ describe('command lines', () => {
       ],
     ],
     [digestWords(buildah, build), undefined],
+    [
+      removeLayersWords({ ...buildah, ownStorage: true }, build),
+      ['/usr/bin/buildah', 'unshare', 'rm', '-rf', '--', '/auth/layers', '/auth/run'],
+    ],
+    [removeLayersWords(buildah, build), undefined],
   ])('%#', (line, expected) => {
     expect(line).toEqual(expected);
   });

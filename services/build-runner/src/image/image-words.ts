@@ -8,8 +8,11 @@ export interface Builder {
   kind: BuilderKind;
   /** The program's path. */
   program: string;
-  /** Where buildah keeps layers; its own default when left out. */
-  storageFolder?: string;
+  /**
+   * Whether buildah keeps layers in a folder of this build, gone after it. Its own default is below
+   * HOME for everybody but root, and each command has a HOME of its own.
+   */
+  ownStorage?: boolean;
 }
 
 export interface ImageBuild {
@@ -20,7 +23,7 @@ export interface ImageBuild {
   buildArgs: Readonly<Record<string, string>>;
   /** See `imageReference`. */
   reference: string;
-  /** A folder with `config.json` made by `authFile`; `digest` is written there too. */
+  /** A folder with `config.json` made by `authFile`; `digest` and layers are written there too. */
   authFolder: string;
 }
 
@@ -37,14 +40,19 @@ export function buildWords(builder: Builder, build: ImageBuild): string[] {
   const common = [`--file=${build.file}`, `--tag=${build.reference}`, ...args, build.folder];
   return builder.kind === 'docker'
     ? [...docker(builder, build), 'build', ...common]
-    : [...buildah(builder), 'build', `--authfile=${build.authFolder}/config.json`, ...common];
+    : [
+        ...buildah(builder, build),
+        'build',
+        `--authfile=${build.authFolder}/config.json`,
+        ...common,
+      ];
 }
 
 /** Pushes the image to where its reference says. */
 export function pushWords(builder: Builder, build: ImageBuild): string[] {
   if (builder.kind === 'docker') return [...docker(builder, build), 'push', build.reference];
   return [
-    ...[...buildah(builder), 'push', `--authfile=${build.authFolder}/config.json`],
+    ...[...buildah(builder, build), 'push', `--authfile=${build.authFolder}/config.json`],
     ...[`--digestfile=${build.authFolder}/digest`, build.reference, `docker://${build.reference}`],
   ];
 }
@@ -61,12 +69,25 @@ const docker = (builder: Builder, build: ImageBuild): string[] => [
   `--config=${build.authFolder}`,
 ];
 
-const buildah = ({ program, storageFolder }: Builder): string[] => [
+const buildah = ({ program, ownStorage }: Builder, { authFolder }: ImageBuild): string[] => [
   program,
-  ...(storageFolder === undefined
-    ? []
-    : [`--root=${storageFolder}/layers`, `--runroot=${storageFolder}/run`]),
+  ...(ownStorage ? [`--root=${authFolder}/layers`, `--runroot=${authFolder}/run`] : []),
 ];
+
+/** Removes the layers of a build: their files belong to users that only buildah's namespace has. */
+export function removeLayersWords(builder: Builder, build: ImageBuild): string[] | undefined {
+  if (!builder.ownStorage) return undefined;
+  const folders = ['layers', 'run'].map((name) => `${build.authFolder}/${name}`);
+  return [builder.program, 'unshare', 'rm', '-rf', '--', ...folders];
+}
+
+/**
+ * How a registry's repository is called in what a builder prints: docker leaves out its own
+ * registry's name.
+ */
+export function familiarName(repository: string): string {
+  return repository.replace(/^(?:index\.)?docker\.io\/(?:library\/)?/, '');
+}
 
 /**
  * Where an image is pushed to: `registry/name:tag`. The name is the application's and the tag the

@@ -8,7 +8,7 @@ import type { TaskContext } from './task-context.js';
 import type { Workspace } from './workspace.js';
 
 /** A command that prints nothing for so long is taken for dead. Seconds. */
-const inactivitySeconds = 600;
+export const inactivitySeconds = 600;
 
 /** What a task's steps are given. */
 export interface TaskRun {

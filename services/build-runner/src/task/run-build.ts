@@ -4,7 +4,13 @@ import type { TaskOutcome } from '@floy/database/transitions/task-work';
 import { buildImage, findBuilder } from '../image/build-image.js';
 import { takeBack } from '../sandbox/folders.js';
 import type { StoredArtifact } from '@floy/service-kit/artifact-store';
-import { fetchSource, runConfigured, storeArtifact, type TaskRun } from './build.js';
+import {
+  fetchSource,
+  inactivitySeconds,
+  runConfigured,
+  storeArtifact,
+  type TaskRun,
+} from './build.js';
 import { storePackage } from './store-package.js';
 
 /** Builds the application, and remembers the build by its key: the first stored artifact wins. */
@@ -74,6 +80,7 @@ async function pushImage(run: TaskRun, dockerfile: string): Promise<string> {
     name: context.applicationName,
     tag: version.git_tag,
     timeoutSeconds: task.timeout_seconds,
+    inactivitySeconds,
     signal,
     onOutput: log,
   });
