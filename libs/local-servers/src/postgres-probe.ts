@@ -1,25 +1,13 @@
-import { readFile, realpath } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { isAlive, workingFolder } from './process-table.js';
+import { worksOn, type ServerAt } from './adopt-server.js';
 
-/** A server process that has a data folder open. */
-export interface Postmaster {
-  readonly pid: number;
-  readonly port: number;
-}
-
-/**
- * The server running on this data folder, judged by its pid file and by the process itself: the pid
- * file of a killed server stays, and its number may be somebody else's by now.
- */
-export async function findPostmaster(data: string): Promise<Postmaster | undefined> {
+/** The server running on this data folder, whose real path it has to be. */
+export async function findPostmaster(data: string): Promise<ServerAt | undefined> {
   const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '');
   const [pid, , , port] = text.split('\n').map(Number);
-  if (!pid || !port || !(await isAlive(pid))) return undefined;
-  const folder = await workingFolder(pid);
-  if (folder !== undefined && folder !== (await realpath(data))) return undefined;
-  return { pid, port };
+  return pid && port && (await worksOn(data, pid)) ? { pid, port } : undefined;
 }
 
 /** Whether a real query is answered; undefined when nobody could be reached (yet). */

@@ -1,5 +1,6 @@
-import { rm } from 'node:fs/promises';
+import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { adoptServer, orEnd, type ServerAt } from './adopt-server.js';
 import { keptSecret } from './kept-file.js';
 import { keptPort } from './kept-port.js';
 import { poll } from './poll.js';
@@ -17,6 +18,8 @@ export interface StartPostgres extends Partial<PostgresOptions> {
   readonly folder: string;
   /** Made if it is not there. */
   readonly database?: string;
+  /** Gives up the start; nothing runs when it then throws. */
+  readonly signal?: AbortSignal;
 }
 
 /** A Postgres of one's own. It outlives this process unless it is stopped. */
@@ -37,12 +40,18 @@ export interface RunningPostgres {
 }
 
 const START_MS = 60_000;
+const STOP_STEPS = [
+  { signal: 'SIGINT', waitMs: 20_000 },
+  { signal: 'SIGQUIT', waitMs: 5000 },
+  { signal: 'SIGKILL', waitMs: 5000 },
+] as const;
 
 /**
  * Starts Postgres on a folder, or adopts the one that runs there since an earlier process of ours
  * was killed. Answers when it has answered a query.
  */
 export async function startPostgres(options: StartPostgres): Promise<RunningPostgres> {
+  const { signal } = options;
   const user = await serverUser();
   const folder = await openFolder(options.folder, user);
   const durable = options.durable ?? true;
@@ -50,26 +59,21 @@ export async function startPostgres(options: StartPostgres): Promise<RunningPost
   const password = await keptSecret(join(folder, 'password'));
   const { initdb, postgres } = await postgresBinaries(folder, user);
   const cluster = join(folder, 'cluster');
-  const data = await ensureCluster({ initdb, folder: cluster, user, password, durable });
+  const data = await realpath(
+    await ensureCluster({ initdb, folder: cluster, user, password, durable }),
+  );
   const urlOf = (port: number, database: string): string =>
     `postgres://${POSTGRES_ROLE}:${password}@127.0.0.1:${port}/${database}`;
 
-  /** A server that is there already: waits for one that still starts, outlives one that ends. */
-  async function adopt(): Promise<{ pid: number; port: number } | undefined> {
+  const answers = (port: number) => answersQueries(urlOf(port, 'postgres'));
+
+  async function adopt(): Promise<ServerAt | undefined> {
     const found = await findPostmaster(data);
-    if (found === undefined) return undefined;
-    const outcome = await poll(START_MS, async () => {
-      if (await answersQueries(urlOf(found.port, 'postgres'))) return found;
-      return (await isAlive(found.pid)) ? undefined : ('gone' as const);
-    });
-    if (outcome === 'gone') return undefined;
-    if (outcome === undefined) {
-      throw new Error(`Postgres runs on ${data} (process ${found.pid}) but answers no query`);
-    }
-    return outcome;
+    const how = { name: 'Postgres', data, answers, timeoutMs: START_MS, signal };
+    return found && adoptServer({ ...found, ...how, stopSteps: STOP_STEPS });
   }
 
-  async function launch(): Promise<{ pid: number; port: number }> {
+  async function launch(): Promise<ServerAt> {
     const deadline = performance.now() + START_MS;
     for (;;) {
       // Whoever has the number in a stale pid file would make Postgres refuse to start.
@@ -82,10 +86,13 @@ export async function startPostgres(options: StartPostgres): Promise<RunningPost
         args: ['-D', data, ...postgresSettings({ durable }, port)],
         ...{ folder: cluster, logFile, user },
       });
-      const outcome = await poll(deadline - performance.now(), async () => {
-        if (await answersQueries(urlOf(port, 'postgres'))) return 'ready' as const;
+      const look = async () => {
+        if (await answers(port)) return 'ready' as const;
         return (await isAlive(started.pid)) ? undefined : ('ended' as const);
-      });
+      };
+      const outcome = await orEnd(started.pid, STOP_STEPS, () =>
+        poll(deadline - performance.now(), look, { signal }),
+      );
       if (outcome === 'ready') return { pid: started.pid, port };
       // The port may have been taken in between, or a killed server's children still hold its
       // shared memory for a moment: both pass.
@@ -105,12 +112,7 @@ export async function startPostgres(options: StartPostgres): Promise<RunningPost
   const database = options.database ?? POSTGRES_ROLE;
   await ensureDatabase(urlOf(server.port, 'postgres'), database);
 
-  const stop = (): Promise<void> =>
-    endProcess(server.pid, [
-      { signal: 'SIGINT', waitMs: 20_000 },
-      { signal: 'SIGQUIT', waitMs: 5000 },
-      { signal: 'SIGKILL', waitMs: 5000 },
-    ]);
+  const stop = (): Promise<void> => endProcess(server.pid, STOP_STEPS);
   return {
     get url() {
       return urlOf(server.port, database);

@@ -24,7 +24,9 @@ export async function isAlive(pid: number): Promise<boolean> {
 /** Waits until the process has ended; false when it still lives after `timeoutMs`. */
 export async function waitForExit(pid: number, timeoutMs: number): Promise<boolean> {
   return (
-    (await poll(timeoutMs, async () => ((await isAlive(pid)) ? undefined : true), 10)) === true
+    (await poll(timeoutMs, async () => ((await isAlive(pid)) ? undefined : true), {
+      everyMs: 10,
+    })) === true
   );
 }
 
@@ -50,11 +52,14 @@ export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
+/** A signal, and how long to wait for the process to end of it. */
+export interface EndStep {
+  readonly signal: NodeJS.Signals;
+  readonly waitMs: number;
+}
+
 /** Ends a process: each signal in turn, waiting its time for the process to end. */
-export async function endProcess(
-  pid: number,
-  steps: readonly { signal: NodeJS.Signals; waitMs: number }[],
-): Promise<void> {
+export async function endProcess(pid: number, steps: readonly EndStep[]): Promise<void> {
   for (const { signal, waitMs } of steps) {
     if (!sendSignal(pid, signal)) return;
     // A stopped process acts on nothing but SIGKILL until it is continued.

@@ -1,10 +1,11 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { adoptServer, orEnd, type ServerAt } from './adopt-server.js';
 import type { RedisBinary } from './find-redis.js';
 import { keptSecret, readIfThere } from './kept-file.js';
 import { keptPort } from './kept-port.js';
 import { poll } from './poll.js';
-import { endProcess, isAlive, sendSignal, workingFolder } from './process-table.js';
+import { endProcess, isAlive, sendSignal } from './process-table.js';
 import { redisCommands, type RedisReply } from './redis-wire.js';
 import { startServerProcess } from './server-process.js';
 import { giveTo, openFolder, serverUser } from './server-user.js';
@@ -14,6 +15,8 @@ export interface StartRedis {
   /** Holds all of it: data, password, port, log. One server at a time. */
   readonly folder: string;
   readonly binary: RedisBinary;
+  /** Gives up the start; nothing runs when it then throws. */
+  readonly signal?: AbortSignal;
 }
 
 /** A Redis of one's own. It outlives this process unless it is stopped. */
@@ -36,16 +39,24 @@ export interface RunningRedis {
 }
 
 const START_MS = 30_000;
+const STOP_STEPS = [
+  { signal: 'SIGTERM', waitMs: 10_000 },
+  { signal: 'SIGKILL', waitMs: 5000 },
+] as const;
 
 /**
  * Starts Redis on a folder as a queue needs it (append-only file, never evicting, loopback, with a
  * password), or adopts the one that runs there since an earlier process of ours was killed.
  */
-export async function startRedis({ folder: path, binary }: StartRedis): Promise<RunningRedis> {
+export async function startRedis({
+  folder: path,
+  binary,
+  signal,
+}: StartRedis): Promise<RunningRedis> {
   const user = await serverUser();
   const folder = await openFolder(path, user);
-  const data = join(folder, 'data');
-  await mkdir(data, { recursive: true, mode: 0o700 });
+  await mkdir(join(folder, 'data'), { recursive: true, mode: 0o700 });
+  const data = await realpath(join(folder, 'data'));
   await giveTo(user, data);
   const password = await keptSecret(join(folder, 'password'));
   const pidFile = join(data, 'redis.pid');
@@ -59,24 +70,15 @@ export async function startRedis({ folder: path, binary }: StartRedis): Promise<
     return (await ask(port, 'PING').catch(() => undefined)) === 'PONG' ? true : undefined;
   }
 
-  async function adopt(): Promise<Server | undefined> {
+  async function adopt(): Promise<ServerAt | undefined> {
     const pid = Number(await readIfThere(pidFile));
     const port = Number(await readIfThere(portFile));
-    if (!pid || !port || !(await isAlive(pid))) return undefined;
-    // The number may be another process' by now. A Redis of ours works in its data folder.
-    const at = await workingFolder(pid);
-    if (at !== undefined && at !== data) return undefined;
-    const outcome = await poll(START_MS, async () => {
-      if (await answers(port)) return { pid, port };
-      return (await isAlive(pid)) ? undefined : ('gone' as const);
-    });
-    if (outcome === undefined) {
-      throw new Error(`Redis runs on ${data} (process ${pid}) but does not answer`);
-    }
-    return outcome === 'gone' ? undefined : outcome;
+    if (!pid || !port) return undefined;
+    const how = { name: 'Redis', data, answers, timeoutMs: START_MS, signal };
+    return adoptServer({ pid, port, ...how, stopSteps: STOP_STEPS });
   }
 
-  async function launch(): Promise<Server> {
+  async function launch(): Promise<ServerAt> {
     const port = await keptPort(portFile);
     const started = await startServerProcess({
       command: binary.path,
@@ -86,10 +88,11 @@ export async function startRedis({ folder: path, binary }: StartRedis): Promise<
       user,
       input: redisSettings({ data, pidFile, port, password }),
     });
-    const outcome = await poll(START_MS, async () => {
+    const look = async () => {
       if (!(await isAlive(started.pid))) return 'ended' as const;
       return (await answers(port)) ? ('ready' as const) : undefined;
-    });
+    };
+    const outcome = await orEnd(started.pid, STOP_STEPS, () => poll(START_MS, look, { signal }));
     if (outcome !== 'ready') {
       await endProcess(started.pid, [{ signal: 'SIGKILL', waitMs: 5000 }]);
       throw new Error(`Redis did not start on ${data}; it said:\n${await started.said()}`);
@@ -99,11 +102,7 @@ export async function startRedis({ folder: path, binary }: StartRedis): Promise<
 
   const running = await adopt();
   let server = running ?? (await launch());
-  const stop = (): Promise<void> =>
-    endProcess(server.pid, [
-      { signal: 'SIGTERM', waitMs: 10_000 },
-      { signal: 'SIGKILL', waitMs: 5000 },
-    ]);
+  const stop = (): Promise<void> => endProcess(server.pid, STOP_STEPS);
   return {
     get url() {
       return `redis://:${password}@127.0.0.1:${server.port}/0`;
@@ -123,11 +122,6 @@ export async function startRedis({ folder: path, binary }: StartRedis): Promise<
       server = await launch();
     },
   };
-}
-
-interface Server {
-  readonly pid: number;
-  readonly port: number;
 }
 
 /** Handed over on standard input, so that the password is in no file or command line of its own. */

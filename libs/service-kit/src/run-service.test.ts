@@ -18,6 +18,10 @@ await runService({
     logger.info({ token: config.FLOY_ADMIN_TOKEN }, 'starting');
     const mode = process.env.MODE;
     if (mode === 'fail') throw new Error('no luck');
+    if (mode === 'give-up' || mode === 'too-late') {
+      await new Promise((resolve) => shutdown.addEventListener('abort', resolve));
+      if (mode === 'give-up') throw new Error('told to stop');
+    }
     if (mode === 'reject') setTimeout(() => Promise.reject(new Error('nobody cares')), 20);
     const timer = setInterval(() => {}, 1000);
     return {
@@ -73,6 +77,17 @@ describe('the life of a process', () => {
     expect(answer.status).toBe(503);
     service.kill('SIGINT');
     expect(await service.exited()).toBe(1);
+  });
+
+  it.each([
+    ['give-up', 'The start was given up', { reason: 'told to stop' }],
+    ['too-late', 'stop called', { aborted: true }],
+  ])('stops on SIGTERM while it starts (%s)', async (mode, message, details) => {
+    const service = start({ FLOY_ADMIN_TOKEN: token, MODE: mode });
+    await waitFor('the start', () => said(service, 'starting'));
+    expect(await service.stop()).toBe(0);
+    expect(said(service, message)).toMatchObject(details);
+    expect(said(service, 'Stopped')).toBeDefined();
   });
 
   it('exits 78 when its settings are wrong, naming them', async () => {

@@ -1,3 +1,4 @@
+import { messageOf } from '@floy/domain';
 import { createRedactor, type Redactor } from '@floy/secrets/redaction';
 import { Type, type Static, type TObject } from 'typebox';
 import {
@@ -38,7 +39,12 @@ export interface ServiceProgram<S extends TObject> {
   /** Its settings; those of every process are added. */
   readonly settings: S;
   readonly env: Environment;
-  /** May throw `ConfigError` for what only shows later. */
+  /** How long stopping may take. 30 s by default. */
+  readonly stopLimitMs?: number;
+  /**
+   * May throw `ConfigError` for what only shows later. When `shutdown` aborts it ends soon: it
+   * throws, having closed what it opened, or answers and is stopped.
+   */
   start(process: ServiceProcess<Static<S>>): Promise<Running>;
 }
 
@@ -47,7 +53,7 @@ const processSchema = Type.Object(processSettings);
 
 /**
  * The life of a process: reads its settings, starts, serves health and metrics, and on SIGTERM or
- * SIGINT stops and exits 0. A second signal exits at once; settings that do not fit exit 78;
+ * SIGINT, also while it starts, stops and exits 0. A second signal exits at once; settings that do not fit exit 78;
  * anything nobody has caught is logged and exits 1, since nothing is known of the state it left.
  */
 export async function runService<S extends TObject>(program: ServiceProgram<S>): Promise<void> {
@@ -79,6 +85,8 @@ export async function runService<S extends TObject>(program: ServiceProgram<S>):
         process.exit(1);
       }
       logger.info({ signal }, 'Stopping');
+      const limit = program.stopLimitMs ?? STOP_LIMIT_MS;
+      setTimeout(die('Stopping took too long'), limit, 'stopped waiting').unref();
       shutdown.abort();
       resolve();
     };
@@ -102,12 +110,17 @@ export async function runService<S extends TObject>(program: ServiceProgram<S>):
 
   const running = await program
     .start({ config, logger, metrics, redactor, shutdown: shutdown.signal })
-    .catch(die('The start failed'));
-  started.service = running;
-  logger.info({ started_ms: Math.round(performance.now()) }, 'Started');
-  await signalled;
-  setTimeout(die('Stopping took too long'), STOP_LIMIT_MS, 'stopped waiting').unref();
-  await running.stop().catch(die('Stopping failed'));
+    .catch((error: unknown) => {
+      if (!shutdown.signal.aborted) return die('The start failed')(error);
+      logger.info({ reason: messageOf(error) }, 'The start was given up');
+      return undefined;
+    });
+  if (running) {
+    started.service = running;
+    logger.info({ started_ms: Math.round(performance.now()) }, 'Started');
+    await signalled;
+    await running.stop().catch(die('Stopping failed'));
+  }
   logger.info({}, 'Stopped');
   process.exit(0);
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createDatabase } from '@floy/database/database';
 import { createListener } from '@floy/database/listener';
 import { createLeaseKeeper } from '@floy/messaging/lease-keeper';
@@ -26,21 +27,43 @@ export interface Runtime {
   close(): Promise<void>;
 }
 
+type RuntimeProcess = Pick<ServiceProcess<unknown>, 'logger' | 'metrics' | 'redactor'> &
+  Partial<Pick<ServiceProcess<unknown>, 'shutdown'>>;
+
 /**
  * Opens what a process has one of, whatever services run in it: pool, queue, listener, leases and
  * relay. The database has to be migrated. Answers when Postgres does; the queue may come later.
+ * Throws, having closed all of it, when `shutdown` aborts.
  */
 export async function openRuntime(
   name: string,
   config: RuntimeConfig,
-  process: Pick<ServiceProcess<unknown>, 'logger' | 'metrics' | 'redactor'>,
+  process: RuntimeProcess,
 ): Promise<Runtime> {
-  const { logger, metrics, redactor } = process;
+  const opened: (() => Promise<unknown>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const each of opened.toReversed()) await each();
+  };
+  try {
+    return { ...(await open(name, config, process, opened)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function open(
+  name: string,
+  config: RuntimeConfig,
+  { logger, metrics, redactor, shutdown }: RuntimeProcess,
+  opened: (() => Promise<unknown>)[],
+): Promise<Omit<Runtime, 'close'>> {
   const url = config.FLOY_DATABASE_URL;
   const backend = createQueueBackend(config.FLOY_REDIS_URL ?? url);
+  opened.push(() => backend.close());
   // First: a queue that finds the database without the queue's tables never looks again. A Redis
   // that is away may come later; one that evicts keys is refused.
-  if (backend.kind === 'postgres') await patiently(() => backend.check());
+  if (backend.kind === 'postgres') await patiently(() => backend.check(), shutdown);
   else await backend.check().catch((error: unknown) => refuseUnlessAway(error, logger));
   const publisher = createPublisher(backend);
   const database = createDatabase({
@@ -49,15 +72,22 @@ export async function openRuntime(
     publisher,
     poolSize: 16,
   });
+  opened.push(() => database.close());
   const listener = createListener(url, (error) =>
     logger.warn({ err: error }, 'LISTEN was interrupted'),
   );
+  opened.push(
+    () => listener.close(),
+    () => publisher.close(),
+  );
   const holder = `${name} ${hostname()} ${randomUUID()}`;
   const keeper = createLeaseKeeper(url, holder, listener);
+  opened.push(() => keeper.stop());
   const sealer = createSealer(parseEncryptionKeys(config.FLOY_ENCRYPTION_KEY));
 
-  const { rows } = await patiently(() =>
-    database.knex.raw<{ rows: { id: string }[] }>('SELECT id FROM installation'),
+  const { rows } = await patiently(
+    () => database.knex.raw<{ rows: { id: string }[] }>('SELECT id FROM installation'),
+    shutdown,
   );
   const installation = rows[0]?.id;
   if (!installation) throw new UnavailableError('The database is not migrated');
@@ -66,6 +96,7 @@ export async function openRuntime(
   const relay = startRelay(database, publisher, (error) =>
     logger.warn({ reason: messageOf(error) }, 'The relay could not reach Postgres or the queue'),
   );
+  opened.push(() => relay.stop());
   return {
     deps: {
       installation,
@@ -99,14 +130,6 @@ export async function openRuntime(
             },
       };
     },
-    async close() {
-      await relay.stop();
-      await keeper.stop();
-      await publisher.close();
-      await listener.close();
-      await database.close();
-      await backend.close();
-    },
   };
 }
 
@@ -114,14 +137,18 @@ export async function openRuntime(
 const patienceMs = 60_000;
 const lookAgainMs = 300;
 
-async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
+async function patiently<T>(
+  attempt: () => Promise<T>,
+  shutdown: AbortSignal | undefined,
+): Promise<T> {
   const began = performance.now();
   for (;;) {
+    shutdown?.throwIfAborted();
     try {
       return await attempt();
     } catch (error) {
       if (!isOutage(error) || performance.now() - began > patienceMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, lookAgainMs));
+      await delay(lookAgainMs, undefined, { signal: shutdown });
     }
   }
 }

@@ -31,6 +31,8 @@ export interface StartService {
   readonly env: Readonly<Record<string, string>>;
   /** Another program than `services/<name>/dist/main.js`. */
   readonly main?: string;
+  /** Words for the program. */
+  readonly words?: readonly string[];
   /** Words for Node itself, such as `--cpu-prof`. */
   readonly nodeOptions?: readonly string[];
 }
@@ -39,9 +41,9 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** Starts one service with exactly this environment (and PATH), ops port chosen by itself. */
 export function startServiceProcess(start: StartService): ServiceProcess {
-  const { name, env, nodeOptions = [] } = start;
+  const { name, env, words = [], nodeOptions = [] } = start;
   const main = start.main ?? `${root}services/${name}/dist/main.js`;
-  const child = spawn(process.execPath, [...nodeOptions, main], {
+  const child = spawn(process.execPath, [...nodeOptions, main, ...words], {
     cwd: root,
     env: { PATH: process.env['PATH'], FLOY_OPS_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -26,8 +26,8 @@ export async function startStandalone(
   process: ServiceProcess<StandaloneConfig>,
   searchPath: string,
 ): Promise<RunningStandalone> {
-  const { config, logger, redactor } = process;
-  const home = await openHome(config, searchPath, logger);
+  const { config, redactor, shutdown } = process;
+  const home = await openHome(config, searchPath, process);
   const opened: (() => Promise<void>)[] = [home.close];
   const stop = async (): Promise<void> => {
     for (const close of opened.toReversed()) await close();
@@ -35,6 +35,7 @@ export async function startStandalone(
   try {
     redactor.add([home.adminToken, home.encryptionKey, ...passwordsOf(home)]);
     await migrate(home.databaseUrl);
+    shutdown.throwIfAborted();
     const runtime = await openRuntime(
       'standalone',
       {

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '@floy/local-servers/free-port';
 import { endProcess, isAlive, workingFolder } from '@floy/local-servers/process-table';
@@ -31,16 +31,27 @@ const STOP_STEPS = [
 const SHORTEST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 
-/** Starts a process and keeps it; one left over from a fleet that was killed is ended first. */
+/**
+ * Ends what is left over from a fleet that was killed, also processes that this one starts none of.
+ * `folder`, a real path, holds the folders of them all.
+ */
+export async function endLeftOvers(folder: string, logger: Logger): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  await Promise.all(
+    names.map(async (name) => {
+      const pid = Number(await readFile(join(folder, name, 'pid'), 'utf8').catch(() => ''));
+      if (!pid || (await workingFolder(pid)) !== join(folder, name)) return;
+      logger.warn({ process: name, pid }, 'Ending a process of a fleet that was killed');
+      await endProcess(pid, STOP_STEPS);
+    }),
+  );
+}
+
+/** Starts a process and keeps it. */
 export async function keepProcess(kept: KeepProcess): Promise<KeptProcess> {
   const { name, logger } = kept;
   const pidFile = join(kept.folder, 'pid');
   await mkdir(kept.folder, { recursive: true });
-  const leftOver = Number(await readFile(pidFile, 'utf8').catch(() => ''));
-  if (leftOver && (await workingFolder(leftOver)) === kept.folder) {
-    logger.warn({ process: name, pid: leftOver }, 'Ending a process of a fleet that was killed');
-    await endProcess(leftOver, STOP_STEPS);
-  }
 
   let child: ChildProcess | undefined;
   let opsPort = 0;
@@ -50,6 +61,7 @@ export async function keepProcess(kept: KeepProcess): Promise<KeptProcess> {
 
   async function start(): Promise<void> {
     opsPort = await freePort();
+    if (stopping) return;
     const started = spawn(process.execPath, [kept.program], {
       cwd: kept.folder,
       env: { ...kept.env, FLOY_OPS_PORT: String(opsPort) },

@@ -8,20 +8,22 @@ import { announce } from './announce.js';
 import { env, settings, type StandaloneConfig } from './config.js';
 import { fleetEnvironment } from './fleet-environment.js';
 import { planFleet, programOf } from './fleet-plan.js';
-import { keepProcess, type KeptProcess } from './fleet-process.js';
+import { endLeftOvers, keepProcess, type KeptProcess } from './fleet-process.js';
 import { openHome } from './open-home.js';
+import { COMPOSITION_STOP_LIMIT_MS } from './stop-limit.js';
 
 /**
  * One process per service on one machine: `npm run fleet [-- physical-deployer=3 …]`. Processes
  * that end are started again.
  */
 async function startFleet(
-  { config: given, logger, shutdown }: ServiceProcess<StandaloneConfig>,
+  process: ServiceProcess<StandaloneConfig>,
   words: readonly string[],
 ): Promise<Running> {
+  const { config: given, logger, shutdown } = process;
   const plan = planFleet(words);
   const config = { ...given, FLOY_PORT: given.FLOY_PORT || (await freePort()) };
-  const home = await openHome(config, env['PATH'] ?? '', logger);
+  const home = await openHome(config, env['PATH'] ?? '', process);
   const members: KeptProcess[] = [];
   const stop = async (): Promise<void> => {
     await rm(home.addressFile, { force: true });
@@ -31,22 +33,29 @@ async function startFleet(
   try {
     await migrate(home.databaseUrl);
     const variables = await fleetEnvironment(home, config, env);
-    const folder = await realpath(home.folder);
+    const folder = join(await realpath(home.folder), 'fleet');
+    await endLeftOvers(folder, logger);
     for (const { service, name } of plan) {
+      shutdown.throwIfAborted();
       members.push(
         await keepProcess({
-          ...{ name, logger, program: programOf(service), env: variables(service) },
-          folder: join(folder, 'fleet', name),
+          name,
+          logger,
+          program: programOf(service),
+          env: variables(service),
+          folder: join(folder, name),
         }),
       );
     }
     // Answers also while services still come up; whoever asks for readiness is told which do.
-    void poll(60_000, () => areReady(members, shutdown), 100).then((ready) =>
-      ready ? announce(home, `http://127.0.0.1:${config.FLOY_PORT}`) : undefined,
-    );
+    void announceWhenReady(`http://127.0.0.1:${config.FLOY_PORT}`);
   } catch (error) {
     await stop();
     throw error;
+  }
+  async function announceWhenReady(address: string): Promise<void> {
+    const look = () => areReady(members, shutdown);
+    if (await poll(Infinity, look, { everyMs: 100 })) await announce(home, address);
   }
   return {
     stop,
@@ -75,5 +84,6 @@ await runService({
   name: 'fleet',
   settings,
   env,
+  stopLimitMs: COMPOSITION_STOP_LIMIT_MS,
   start: (service) => startFleet(service, process.argv.slice(2)),
 });

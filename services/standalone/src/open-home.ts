@@ -9,7 +9,7 @@ import { keptSecret } from '@floy/local-servers/kept-file';
 import { startPostgres } from '@floy/local-servers/postgres';
 import { startRedis } from '@floy/local-servers/redis';
 import { ConfigError } from '@floy/service-kit/config';
-import type { Logger } from '@floy/service-kit/logger';
+import type { ServiceProcess } from '@floy/service-kit/run-service';
 import type { StandaloneConfig } from './config.js';
 import { watchServer } from './watch-server.js';
 
@@ -37,12 +37,12 @@ const clone = fileURLToPath(new URL('../../../', import.meta.url)).replace(/\/$/
  * machine's Redis if there is one, keys.
  *
  * @param searchPath folders to look for a Redis in, as in the variable PATH
- * @throws Error when another Floy has the folder
+ * @throws Error when another Floy has the folder, or `shutdown` aborts; nothing is left running then
  */
 export async function openHome(
   config: StandaloneConfig,
   searchPath: string,
-  logger: Logger,
+  { logger, shutdown: signal }: Pick<ServiceProcess<unknown>, 'logger' | 'shutdown'>,
 ): Promise<Home> {
   if (config.FLOY_DATABASE_URL !== undefined && config.FLOY_ENCRYPTION_KEY === undefined) {
     throw new ConfigError({
@@ -60,7 +60,7 @@ export async function openHome(
 
   async function openDatabase(): Promise<string> {
     if (config.FLOY_DATABASE_URL !== undefined) return config.FLOY_DATABASE_URL;
-    const server = await startPostgres({ folder: join(folder, 'postgres') });
+    const server = await startPostgres({ folder: join(folder, 'postgres'), signal });
     closers.push(watchServer('postgres', server, logger));
     logger.info({ adopted: server.adopted, port: server.port }, 'Postgres runs');
     return server.url;
@@ -73,7 +73,7 @@ export async function openHome(
       logger.info({}, 'No redis-server was found: the queue is in Postgres');
       return undefined;
     }
-    const server = await startRedis({ folder: join(folder, 'redis'), binary });
+    const server = await startRedis({ folder: join(folder, 'redis'), binary, signal });
     closers.push(watchServer('redis', server, logger));
     logger.info({ adopted: server.adopted, port: server.port }, 'Redis runs');
     return server.url;
@@ -84,6 +84,7 @@ export async function openHome(
     const addressFile = join(folder, 'address');
     await rm(addressFile, { force: true });
     const [databaseUrl, redisUrl] = await allOf(openDatabase(), openQueue());
+    signal.throwIfAborted();
     const encryptionKey =
       config.FLOY_ENCRYPTION_KEY ??
       (await keptSecret(join(folder, 'encryption-key'), () => randomBytes(32).toString('base64')));

@@ -1,8 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from '@jest/globals';
+import { freePort } from '@floy/local-servers/free-port';
+import { isAlive } from '@floy/local-servers/process-table';
 import { needsPostgres } from '@floy/testing/needs';
 import { startServiceProcess, type ServiceProcess } from '@floy/testing/processes';
 import { runFolder } from '@floy/testing/test-run';
@@ -14,11 +17,16 @@ const built = (name: string): string =>
 const newHome = (): string => join(runFolder(), `home-${randomBytes(6).toString('hex')}`);
 
 const started: ServiceProcess[] = [];
-function start(program: 'main' | 'fleet', env: Record<string, string>): ServiceProcess {
+function start(
+  program: 'main' | 'fleet',
+  env: Record<string, string>,
+  words: string[] = [],
+): ServiceProcess {
   const service = startServiceProcess({
     name: 'standalone',
     main: built(program),
     env: { FLOY_HOST: '127.0.0.1', FLOY_PORT: '0', ...env },
+    words,
   });
   started.push(service);
   return service;
@@ -67,6 +75,32 @@ describePostgres('Floy on one machine', () => {
     );
   }, 60_000);
 
+  it('stops while it starts, and leaves nothing running', async () => {
+    const home = newHome();
+    const service = start('main', { FLOY_HOME: home });
+    const data = join(home, 'postgres/cluster/data.new');
+    await waitFor('Postgres to be made', () => stat(data).then(Boolean));
+    expect(await service.stop()).toBe(0);
+    expect(said(service, 'The start was given up')).toBeDefined();
+    expect(said(service, 'Started')).toBeUndefined();
+    const left = spawnSync('pgrep', ['-f', home], { encoding: 'utf8' });
+    expect(left.stdout).toBe('');
+  }, 30_000);
+
+  it('stops while it waits for a Postgres that is away', async () => {
+    const service = startServiceProcess({
+      name: 'deployment-manager',
+      env: {
+        FLOY_DATABASE_URL: `postgres://floy@127.0.0.1:${await freePort()}/floy`,
+        FLOY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+      },
+    });
+    started.push(service);
+    await service.opsUrl();
+    expect(await service.stop()).toBe(0);
+    expect(said(service, 'The start was given up')).toBeDefined();
+  });
+
   it('adopts its servers after its own death', async () => {
     const home = newHome();
     const first = start('main', { FLOY_HOME: home });
@@ -109,9 +143,17 @@ describePostgres('Floy on one machine', () => {
 describePostgres('a fleet on one machine', () => {
   it('runs each service, starts again what dies, and stops all of it', async () => {
     const home = newHome();
+    const killed = start('fleet', { FLOY_HOME: home }, ['workflow-manager=2']);
+    await killed.waitReady(60_000);
+    const second = Number(await readFile(join(home, 'fleet/workflow-manager-2/pid'), 'utf8'));
+    killed.kill('SIGKILL');
+    await waitFor('its death', async () => !(await isAlive(killed.pid)));
+
     const fleet = start('fleet', { FLOY_HOME: home });
     await fleet.waitReady(60_000);
     expect(await listVersions(home)).toBe(200);
+    // Nothing of the fleet before is left, also what this one has none of.
+    expect(await isAlive(second)).toBe(false);
     const pidFile = join(home, 'fleet/workflow-manager/pid');
     const pid = Number(await readFile(pidFile, 'utf8'));
     process.kill(pid, 'SIGKILL');
