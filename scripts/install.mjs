@@ -3,15 +3,8 @@
 // With nothing to do it takes a fraction of a second, so every npm script begins with it.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -98,35 +91,38 @@ function sourcesIn(folder) {
   });
 }
 
-/** Two npm scripts started at once in a fresh clone must not install into each other's feet. */
+/**
+ * Two npm scripts started at once in a fresh clone must not install into each other's feet. Who
+ * listens on the socket works; the kernel frees it however its holder ends.
+ */
 async function alone(work) {
   const mark = createHash('sha256').update(root).digest('hex').slice(0, 16);
-  const lock = join(tmpdir(), `floy-install-${mark}`);
-  for (;;) {
-    try {
-      mkdirSync(lock);
-      writeFileSync(join(lock, 'pid'), String(process.pid));
-      break;
-    } catch (error) {
-      if (error.code !== 'EEXIST') throw error;
-      if (!holderLives(lock)) rmSync(lock, { recursive: true, force: true });
-      else await new Promise((resolve) => setTimeout(resolve, 200));
-    }
+  const name = `floy-install-${mark}`;
+  const path = process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`);
+  let server;
+  while (!(server = await tryToListen(path))) {
+    // Elsewhere than on Linux it is a file, which a killed holder leaves behind.
+    if (process.platform !== 'linux' && !(await answers(path))) rmSync(path, { force: true });
+    else await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  const release = () => rmSync(lock, { recursive: true, force: true });
-  process.once('exit', release);
   await work();
-  process.off('exit', release);
-  release();
+  await new Promise((resolve) => server.close(resolve));
 }
 
-function holderLives(lock) {
-  try {
-    process.kill(Number(readFileSync(join(lock, 'pid'), 'utf8')), 0);
-    return true;
-  } catch {
-    // Without a process id the lock has just been made, or its maker died in that instant.
-    const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? 0);
-    return !existsSync(join(lock, 'pid')) && age < 2000;
-  }
+function tryToListen(path) {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', (error) =>
+      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
+    );
+    server.listen(path, () => resolve(server));
+  });
+}
+
+function answers(path) {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, realpath, rm, stat } from 'node:fs/promises';
+import { chmod, mkdtemp, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -28,6 +28,16 @@ describe('the lock on a data folder', () => {
     const below = join(home, 'a/b');
     await (await lockHome(below)).release();
     expect((await stat(below)).mode & 0o066).toBe(0);
+  });
+
+  it('leaves a folder in use as it is, and refuses one that everybody may write to', async () => {
+    await writeFile(join(home, 'notes'), '');
+    await chmod(home, 0o755);
+    await (await lockHome(home)).release();
+    expect((await stat(home)).mode & 0o777).toBe(0o755);
+    await chmod(home, 0o1777);
+    await expect(lockHome(home)).rejects.toThrow(`Everybody may write to the data folder ${home}`);
+    expect((await stat(home)).mode & 0o7777).toBe(0o1777);
   });
 
   (process.platform === 'linux' ? it : it.skip)('is free once its holder was killed', async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, realpath, unlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, realpath, stat, unlink, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,15 +12,13 @@ export interface HomeLock {
 
 /**
  * Makes the data folder if needed and takes it for this process; refuses when another process has
- * it. The lock is a listening local socket named after the folder: the kernel frees it the moment
+ * it, or when everybody may write to it. The lock is a listening local socket named after the folder: the kernel frees it the moment
  * its holder dies, however it dies, so that there is no stale lock to judge by process ids.
  *
- * @throws Error naming the holder's process id
+ * @throws Error naming the holder's process id, or the folder
  */
 export async function lockHome(home: string): Promise<HomeLock> {
-  await mkdir(home, { recursive: true });
-  // Postgres, run as another user by root, has to pass through; what is secret has mode 0600.
-  await chmod(home, process.getuid?.() === 0 ? 0o711 : 0o700);
+  await openHomeFolder(home);
   const name = createHash('sha256')
     .update(await realpath(home))
     .digest('hex')
@@ -36,6 +34,19 @@ export async function lockHome(home: string): Promise<HomeLock> {
   }
   await writeFile(holderFile, `${process.pid}\n`);
   return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+/** A folder that others use already keeps its mode: it may be anything that FLOY_HOME names. */
+async function openHomeFolder(home: string): Promise<void> {
+  const made = await mkdir(home, { recursive: true });
+  if (((await stat(home)).mode & 0o002) !== 0) {
+    throw new Error(
+      `Everybody may write to the data folder ${home}: set FLOY_HOME to a folder of Floy's own`,
+    );
+  }
+  if (made === undefined && (await readdir(home)).length > 0) return;
+  // Postgres, run as another user by root, has to pass through; what is secret has mode 0600.
+  await chmod(home, process.getuid?.() === 0 ? 0o711 : 0o700);
 }
 
 async function listen(name: string): Promise<Server | undefined> {

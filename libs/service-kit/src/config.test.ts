@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Type } from 'typebox';
-import { ConfigError, readSettings, secretValues, unknownSettings } from './config.js';
+import { ConfigError, passwordsIn, readSettings, secretValues, unknownSettings } from './config.js';
 import { coreSettings, settings } from './settings.js';
 
 const key = Buffer.alloc(32, 7).toString('base64');
@@ -75,6 +75,14 @@ describe('settings from the environment', () => {
     expect(problemsOf({ FLOY_DATABASE_URL, FLOY_ENCRYPTION_KEY_FILE: `${file}.none` })).toEqual({
       FLOY_ENCRYPTION_KEY_FILE: 'cannot be read (ENOENT)',
     });
+  });
+
+  it('refuse a URL with a password that cannot be read', () => {
+    const problems = problemsOf({ ...good, FLOY_DATABASE_URL: 'postgres://u:100%@db/floy' });
+    expect(problems['FLOY_DATABASE_URL']).toMatch(/must be a URL/);
+    expect(passwordsIn('postgres://u:100%@db/floy')).toEqual(['100%']);
+    expect(passwordsIn('postgres://u:100%25@db/floy')).toEqual(['100%']);
+    expect([passwordsIn('none'), passwordsIn('redis://db')]).toEqual([[], []]);
   });
 
   it('tell what has to be kept out of logs', () => {

@@ -69,10 +69,22 @@ export function secretValues(schema: TObject, config: Readonly<Record<string, un
     const value = config[name];
     if (typeof value !== 'string') return [];
     if ((property as { secret?: boolean }).secret) return value.split(/\s+/).filter(Boolean);
-    if (!URL.canParse(value)) return [];
-    const { password } = new URL(value);
-    return password === '' ? [] : [decodeURIComponent(password)];
+    return passwordsIn(value);
   });
+}
+
+/** The password in a URL, if it is one and has one. */
+export function passwordsIn(url: string): string[] {
+  const password = URL.canParse(url) ? new URL(url).password : '';
+  return password === '' ? [] : [decoded(password) ?? password];
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 const formats = {
@@ -109,8 +121,10 @@ function validator(): Ajv2020 {
 function hasScheme(...schemes: string[]): (text: string) => boolean {
   return (text) => {
     if (!URL.canParse(text)) return false;
-    const { protocol, hostname } = new URL(text);
-    return schemes.includes(protocol) && hostname !== '';
+    const { protocol, hostname, username, password, pathname } = new URL(text);
+    // A `%` that begins no sequence breaks whatever reads the URL later.
+    const whole = [username, password, pathname].every((part) => decoded(part) !== undefined);
+    return schemes.includes(protocol) && hostname !== '' && whole;
   };
 }
 

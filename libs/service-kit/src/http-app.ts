@@ -173,8 +173,16 @@ function requestIdOf(response: Response): string {
 }
 
 function failed(log: HttpLog) {
-  return (error: unknown, request: Request, response: Response, next: NextFunction): void => {
-    if (response.headersSent) return next(error);
+  // Four parameters are how express knows it.
+  return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
+    if (response.headersSent) {
+      const { method, path } = request;
+      const fields = { request_id: requestIdOf(response), err: error, method, path };
+      log.error(fields, 'failed in the middle of the answer');
+      // Cutting it off is all that can be told.
+      response.destroy();
+      return;
+    }
     // express throws this for %-sequences that are none: such a path names nothing.
     const thrown = error instanceof URIError ? new NotFoundError('There is nothing here') : error;
     const { status, headers, body } = errorAnswer(thrown, requestIdOf(response));

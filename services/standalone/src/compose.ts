@@ -4,6 +4,7 @@ import { compose as composeBuildRunner } from '@floy/build-runner';
 import { migrate } from '@floy/database/migrate';
 import { compose as composeDeploymentManager } from '@floy/deployment-manager';
 import { compose as composePhysicalDeployer } from '@floy/physical-deployer';
+import { passwordsIn } from '@floy/service-kit/config';
 import type { Running, ServiceProcess } from '@floy/service-kit/run-service';
 import { openRuntime } from '@floy/service-kit/runtime';
 import { compose as composeWorkflowManager } from '@floy/workflow-manager';
@@ -33,7 +34,8 @@ export async function startStandalone(
     for (const close of opened.toReversed()) await close();
   };
   try {
-    redactor.add([home.adminToken, home.encryptionKey, ...passwordsOf(home)]);
+    const passwords = [home.databaseUrl, home.redisUrl ?? ''].flatMap(passwordsIn);
+    redactor.add([home.adminToken, home.encryptionKey, ...passwords]);
     await migrate(home.databaseUrl);
     shutdown.throwIfAborted();
     const runtime = await openRuntime(
@@ -71,11 +73,4 @@ export async function startStandalone(
     await stop();
     throw error;
   }
-}
-
-function passwordsOf(home: { databaseUrl: string; redisUrl: string | undefined }): string[] {
-  return [home.databaseUrl, home.redisUrl ?? '']
-    .filter((url) => URL.canParse(url))
-    .map((url) => decodeURIComponent(new URL(url).password))
-    .filter(Boolean);
 }

@@ -116,6 +116,21 @@ describeAsRoot.each(KINDS)('a command in a %s', (kind) => {
     );
   });
 
+  it('cannot have processes without end, nor one file that fills the disk', async () => {
+    const { output } = await run(
+      "sed -n 's/^Max \\(file size\\|processes\\) *//p' /proc/self/limits",
+    );
+    expect(
+      output
+        .trim()
+        .split('\n')
+        .map((line) => line.split(/ +/).slice(0, 2)),
+    ).toEqual([
+      [String(16 * 1024 ** 3), String(16 * 1024 ** 3)],
+      ['4096', '4096'],
+    ]);
+  });
+
   it('counts no silence while whoever takes the output is busy', async () => {
     let taken: () => void = () => undefined;
     const busy = new Promise<void>((resolve) => (taken = resolve));

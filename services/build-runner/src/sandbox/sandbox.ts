@@ -104,7 +104,7 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
       await access(shell, constants.X_OK).catch(() => {
         throw new VerdictError(`the shell ${shell} is not installed where builds run`);
       });
-      return run({ containment, user }, [shell, '-e', '-c', command], rest);
+      return run({ containment, user }, [...limitedWords(user), shell, '-e', '-c', command], rest);
     },
     async runProgram({ words, makesNamespaces = false, ...rest }) {
       const supervised: Containment = { kind: 'supervisor', ownProc: false };
@@ -115,6 +115,21 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
       return run(how, words, rest);
     },
   };
+}
+
+/** The most processes that the build user may have, of all its commands together. */
+const MOST_PROCESSES = 4096;
+/** The largest file that a command may write, in blocks of 512 bytes: 16 GiB. */
+const LARGEST_FILE = 32 * 1024 * 1024;
+
+/**
+ * The words before a command that bound what it may take of the machine. Processes are counted by
+ * user: where that is Floy's own, Floy's would count too. Shells name that limit in two ways.
+ */
+function limitedWords(user: BuildUser | undefined): string[] {
+  const processes = user ? `ulimit -u ${MOST_PROCESSES} || ulimit -p ${MOST_PROCESSES};` : '';
+  const limits = `{ ${processes} ulimit -f ${LARGEST_FILE}; } 2>/dev/null; exec "$@"`;
+  return ['/bin/sh', '-c', limits, 'floy-limits'];
 }
 
 async function findContainment({ user, only }: SandboxOptions): Promise<Containment> {
