@@ -1,4 +1,5 @@
 import { CouldNotTellError, messageOf, VerdictError } from '@floy/domain';
+import { narrowSignal } from '@floy/service-kit/narrowed-signal';
 import { createWriteStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
@@ -43,17 +44,16 @@ export async function fetchPackage(options: FetchPackage): Promise<number> {
   const { limits, rules, signal } = options;
   const target = await packageAddress(options.url, rules);
   const late = new VerdictError(`the package did not arrive within ${limits.seconds} s`);
-  const over = new AbortController();
-  const timer = setTimeout(() => over.abort(late), limits.seconds * 1000);
-  const within = AbortSignal.any([signal, over.signal]);
+  const within = narrowSignal(signal);
+  within.abortAfter(limits.seconds * 1000, late);
+  const bounded = { ...options, signal: within.signal };
   try {
-    const answer = await ask(target, { ...options, signal: within });
-    return await receive(answer, target, { ...options, signal: within });
+    return await receive(await ask(target, bounded), target, bounded);
   } catch (error) {
-    within.throwIfAborted();
+    within.signal.throwIfAborted();
     throw error;
   } finally {
-    clearTimeout(timer);
+    within.release();
   }
 }
 

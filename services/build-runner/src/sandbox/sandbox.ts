@@ -1,4 +1,5 @@
 import { CouldNotTellError, messageOf, VerdictError } from '@floy/domain';
+import { narrowSignal } from '@floy/service-kit/narrowed-signal';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
@@ -156,17 +157,13 @@ async function findContainment({ user, only }: SandboxOptions): Promise<Containm
 
 async function follow(running: ContainedProcess, options: RunOptions): Promise<CommandExit> {
   const { name = 'the command', timeoutSeconds, inactivitySeconds, signal, onOutput } = options;
-  let stopped: { reason: unknown } | undefined;
+  const within = narrowSignal(signal);
+  within.signal.addEventListener('abort', () => running.kill(), { once: true });
+  within.abortAfter(
+    timeoutSeconds * 1000,
+    new LimitPassedError(`${name} ran longer than ${timeoutSeconds} s and was ended`),
+  );
   let delivering = false;
-  const stop = (reason: unknown): void => {
-    stopped ??= { reason };
-    running.kill();
-  };
-  const onAbort = (): void => stop(signal?.reason);
-  signal?.addEventListener('abort', onAbort, { once: true });
-  const deadline = setTimeout(() => {
-    stop(new LimitPassedError(`${name} ran longer than ${timeoutSeconds} s and was ended`));
-  }, timeoutSeconds * 1000);
   const idle =
     inactivitySeconds === undefined
       ? undefined
@@ -174,7 +171,7 @@ async function follow(running: ContainedProcess, options: RunOptions): Promise<C
           // Held up by whoever takes the output: that is not the command's silence.
           if (delivering) idle?.refresh();
           else
-            stop(
+            within.abort(
               new VerdictError(`${name} printed nothing for ${inactivitySeconds} s and was ended`),
             );
         }, inactivitySeconds * 1000);
@@ -186,7 +183,7 @@ async function follow(running: ContainedProcess, options: RunOptions): Promise<C
     await onOutput(text.replaceAll('\0', '\ufffd'));
     delivering = false;
   };
-  if (signal?.aborted) onAbort();
+  if (within.signal.aborted) running.kill();
   try {
     for await (const chunk of running.output as AsyncIterable<Buffer>) {
       idle?.refresh();
@@ -195,17 +192,19 @@ async function follow(running: ContainedProcess, options: RunOptions): Promise<C
     }
     await deliver(decoder.end());
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') stop(error);
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') {
+      within.abort(error);
+    }
   }
   try {
     const exit = await running.ended;
-    if (stopped) throw stopped.reason;
+    within.signal.throwIfAborted();
     return exit;
   } catch (error) {
-    throw stopped ? stopped.reason : error;
+    within.signal.throwIfAborted();
+    throw error;
   } finally {
-    clearTimeout(deadline);
     clearTimeout(idle);
-    signal?.removeEventListener('abort', onAbort);
+    within.release();
   }
 }
