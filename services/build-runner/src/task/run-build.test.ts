@@ -1,0 +1,78 @@
+import { resolveBuildSettings } from '@floy/contracts';
+import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
+import { needsRoot } from '@floy/testing/needs';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, realpath, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { makeRepository } from '../git/repository.fixture.js';
+import { findBuildUser } from '../sandbox/build-user.js';
+import { createSandbox } from '../sandbox/sandbox.js';
+import type { TaskRun } from './build.js';
+import { runBuild } from './run-build.js';
+import { makeWorkspace, type Workspace } from './workspace.js';
+
+const describeAsRoot = await needsRoot();
+
+describeAsRoot('a build by another user', () => {
+  let root: string;
+  let workspace: Workspace;
+  beforeEach(async () => {
+    root = await realpath(await mkdtemp(join(tmpdir(), 'floy-build-')));
+    workspace = await makeWorkspace();
+  });
+  afterEach(async () => {
+    await workspace.remove();
+    await rm(root, { recursive: true, force: true });
+  });
+
+  /** Builds a commit with this file as `build_command` says. */
+  async function build(command: string): Promise<{ sha256: string; printed: string }> {
+    const repository = await makeRepository(join(root, 'remote'));
+    const commit = await repository.commit({ 'app.txt': 'app' });
+    let printed = '';
+    const run = {
+      deps: {
+        artifacts: createFolderArtifactStore(join(root, 'artifacts')),
+        sandbox: await createSandbox({ user: await findBuildUser('nobody') }),
+        knownHostsFile: join(root, 'known_hosts'),
+      },
+      context: {
+        task: { payload: '{"build_key":"key"}', timeout_seconds: 20 },
+        applicationName: 'app',
+        version: { repository: repository.folder, git_commit: commit, git_tag: '' },
+        settings: resolveBuildSettings({}, { build_command: command, artifact_path: 'dist' }),
+        names: {},
+        environment: {},
+        secrets: [],
+      },
+      workspace,
+      signal: new AbortController().signal,
+      log: (text: string) => void (printed += text),
+    } as unknown as TaskRun;
+    const { outcome } = await runBuild(run);
+    if (outcome.status !== 'success') throw new Error(outcome.message);
+    return { sha256: String((outcome.result as { sha256: string }).sha256), printed };
+  }
+
+  it('is packed out of folders that the build user cannot write to any more', async () => {
+    const { sha256, printed } = await build(
+      'id -un; mkdir -p dist/open && cp app.txt dist/open && chmod -R a+w dist',
+    );
+    expect(printed).toContain('nobody\n');
+    for (const folder of ['', 'dist', 'dist/open']) {
+      const { uid, mode } = await stat(join(workspace.source, folder));
+      expect([folder, uid, mode & 0o022]).toEqual([folder, 0, 0]);
+    }
+    const { stream } = await createFolderArtifactStore(join(root, 'artifacts')).open(sha256);
+    const names = execFileSync('tar', ['-tz'], { input: await buffer(stream()), encoding: 'utf8' });
+    expect(names).toBe('open/\nopen/app.txt\n');
+  });
+
+  it('has a workspace that nobody finds', async () => {
+    const { printed } = await build('mkdir dist; ls .. || echo hidden; ls ../.. || echo hidden');
+    expect(printed.match(/^hidden$/gm)).toHaveLength(2);
+  });
+});
