@@ -52,7 +52,7 @@ describePostgres('who may do what', () => {
     const changing = guarded.filter(({ method }) => method !== 'GET');
     expect(changing.filter(({ role }) => role === 'viewer')).toEqual([]);
     const open = routeTable.filter(({ role }) => role === 'anyone');
-    expect(open.map(({ path }) => path)).toEqual(['/openapi.json']);
+    expect(open.map(({ path }) => path)).toEqual(['/downloads/{sha256}', '/openapi.json']);
   });
 
   it('refuses tokens that are malformed, unknown, expired or revoked', async () => {

@@ -2,7 +2,7 @@ import { answerQuestion, beginQuestion } from '@floy/database/repositories/quest
 import { CouldNotTellError } from '@floy/domain';
 import type { OnceHandler } from '@floy/messaging/handlers';
 import { answer } from '../questions/answer.js';
-import { narrowSignal } from '../rollout/narrowed-signal.js';
+import { narrowSignal } from '@floy/service-kit/narrowed-signal';
 import type { DeployerDeps } from '../release/deployer-deps.js';
 
 /** Answers a live question to hosts, if its time has not passed. */

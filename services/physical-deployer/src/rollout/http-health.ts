@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { request as requestTls } from 'node:https';
 import type { SshClient } from '../ssh/ssh-client.js';
-import { narrowSignal } from './narrowed-signal.js';
+import { narrowSignal } from '@floy/service-kit/narrowed-signal';
 import { quoteTail } from './quote-tail.js';
 
 const BODY_BYTES = 4096;

@@ -4,7 +4,7 @@ import type { ConnectionPool } from '../ssh/connection-pool.js';
 import type { SshClient } from '../ssh/ssh-client.js';
 import { type HostWork, lockOf, type StepName } from './host-work.js';
 import { createLiveLines, type LiveLines } from './live-lines.js';
-import { narrowSignal } from './narrowed-signal.js';
+import { narrowSignal } from '@floy/service-kit/narrowed-signal';
 import { quoteTail } from './quote-tail.js';
 import { runScript } from './run-script.js';
 import { endSteps } from './stop-host.js';

@@ -4,7 +4,7 @@ import { stopSteps } from '../commands/stop-steps.js';
 import type { ConnectionPool } from '../ssh/connection-pool.js';
 import type { Hosts } from './hosts.js';
 import { type HostWork, lockOf } from './host-work.js';
-import { narrowSignal } from './narrowed-signal.js';
+import { narrowSignal } from '@floy/service-kit/narrowed-signal';
 import { runScript } from './run-script.js';
 import { withHost } from './with-host.js';
 
