@@ -34,12 +34,11 @@ export async function planWorkflow(
   deployment: DeploymentRow,
   tasks: TaskToCreate[],
 ): Promise<void> {
-  const [workflow, existing] = await Promise.all([
+  const [workflow, existing, now] = await Promise.all([
     tx.row<{ id: string }>('SELECT id FROM workflows WHERE deployment_id = ?', [deployment.id]),
     tx.rows<TaskRow>('SELECT * FROM tasks WHERE deployment_id = ? AND undo_of IS NULL', [
       deployment.id,
     ]),
-    // Asked along: most of what follows says when.
     tx.now(),
     deployment.round > 1 && keepReleases(tx, deployment),
   ]);
@@ -52,7 +51,8 @@ export async function planWorkflow(
     ]),
   );
   const repeated = new Set<string>();
-  // Sent in this order and waited for at once: nothing here needs an answer of what was before it.
+  // Sent in this order and waited for at once, the first look of the fold included: nothing here
+  // needs an answer of what was before it.
   const stored: Promise<unknown>[] = [];
   for (const [position, task] of tasks.entries()) {
     const id = ids.get(task.key) ?? newId('task');
@@ -87,12 +87,11 @@ export async function planWorkflow(
         data: { type: task.type },
       });
     }
-    if (task.known) stored.push(useKnownResult(tx, deployment, id, task.known));
-    if (task.refusal !== null) stored.push(refuseTask(tx, deployment, id, task.refusal));
+    if (task.known) stored.push(useKnownResult(tx, deployment, id, task.known, now));
+    if (task.refusal !== null) stored.push(refuseTask(tx, deployment, id, task.refusal, now));
   }
   stored.push(setStatus(tx, 'workflow', workflow.id, 'running'));
-  await Promise.all(stored);
-  await advanceDeployment(tx, deployment.id);
+  await Promise.all([...stored, advanceDeployment(tx, deployment.id)]);
 }
 
 /** What a retry keeps becomes part of its round: should it fail, that is returned as well. */
@@ -130,25 +129,16 @@ async function repeatTask(tx: Transaction, task: TaskRow): Promise<void> {
   });
 }
 
+/** Ends a task that can never be carried out as one that ran at once. */
 async function refuseTask(
   tx: Transaction,
   deployment: DeploymentRow,
   id: string,
   message: string,
+  now: Date,
 ): Promise<void> {
-  const now = await tx.now();
-  await tx.execute('UPDATE tasks SET scheduled_at = ?, started_at = ? WHERE id = ?', [
-    now,
-    now,
-    id,
-  ]);
-  await endTask(tx, deployment, {
-    do: 'end-task',
-    taskId: id,
-    status: 'failed',
-    message,
-    notRun: false,
-  });
+  const end = { do: 'end-task', taskId: id, status: 'failed', message, notRun: false } as const;
+  await endTask(tx, deployment, end, { scheduled_at: now, started_at: now });
 }
 
 async function useKnownResult(
@@ -156,8 +146,8 @@ async function useKnownResult(
   deployment: DeploymentRow,
   id: string,
   known: Record<string, unknown>,
+  now: Date,
 ): Promise<void> {
-  const now = await tx.now();
   const result = JSON.stringify(known);
   const changed = await setStatus(tx, 'task', id, 'success', {
     result,

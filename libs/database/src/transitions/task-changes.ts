@@ -66,6 +66,7 @@ export async function endTask(
   tx: Transaction,
   deployment: DeploymentRow,
   { taskId, status, message, notRun }: ChangeOf<'end-task'>,
+  columns: Record<string, unknown> = {},
 ): Promise<void> {
   const result =
     status === 'failed' ? failedResult(message, notRun) : JSON.stringify({ message: 'Deployed' });
@@ -73,6 +74,7 @@ export async function endTask(
     result,
     not_run: notRun,
     deadline_at: null,
+    ...columns,
   });
   if (!changed) return;
   const data = status === 'failed' ? { code: 'TASK_FAILED', message, not_run: notRun } : {};

@@ -8,12 +8,14 @@ import { createWorkflowManager } from '../manager.js';
 export function startWorkflowHandler(sealer: Sealer): ShortHandler<'start-workflow'> {
   return {
     async handle(tx, { deployment_id }) {
-      const deployment = await lockDeployment(tx, deployment_id);
-      if (deployment?.status !== 'running' || deployment.phase !== 'forward') return { done: true };
-      const workflow = await createWorkflowManager(tx, sealer).createWorkflow(deployment);
-      if (workflow.status !== 'pending') return { done: true };
+      const manager = createWorkflowManager(tx, sealer);
+      const [deployment, workflow] = await Promise.all([
+        lockDeployment(tx, deployment_id),
+        manager.createWorkflow({ id: deployment_id }),
+      ]);
+      if (deployment?.status !== 'running' || workflow.status !== 'pending') return { done: true };
       try {
-        await createWorkflowManager(tx, sealer).executeWorkflow(workflow.id);
+        await manager.executeWorkflow(workflow.id);
       } catch (error) {
         // What can never be planned ends at once, saying why.
         if (!(error instanceof FloyError)) throw error;
