@@ -35,11 +35,22 @@ export async function takeLease(
     [subject, holder, mayTakeOver],
   );
   if (taken) return { taken: true, lease: { subject, epoch: taken.epoch } };
-  const held = await tx.row<{ left: number }>(
-    `SELECT extract(epoch FROM expires_at - clock_timestamp())::float8 * 1000 AS left FROM leases WHERE subject = ?`,
+  const { leftMs } = await lookAtLease(tx, subject);
+  return { taken: false, retryAfterMs: Math.max(leftMs, mayTakeOver ? 20 : 500) };
+}
+
+/** Looks who has the lease of a subject, without taking it. */
+export async function lookAtLease(
+  tx: Transaction,
+  subject: string,
+): Promise<{ epoch: number; held: boolean; leftMs: number }> {
+  const row = await tx.row<{ epoch: number; held: boolean; left: number | null }>(
+    `SELECT epoch, holder IS NOT NULL AS held,
+            extract(epoch FROM expires_at - clock_timestamp())::float8 * 1000 AS left
+     FROM leases WHERE subject = ?`,
     [subject],
   );
-  return { taken: false, retryAfterMs: Math.max(held?.left ?? 0, mayTakeOver ? 20 : 500) };
+  return { epoch: row?.epoch ?? 0, held: row?.held ?? false, leftMs: Math.max(row?.left ?? 0, 0) };
 }
 
 /** Ends a lease whose work is done. False where it was not ours any more: write nothing then. */

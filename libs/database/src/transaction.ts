@@ -103,10 +103,12 @@ async function runOnce<T>(
     const { tx, finish } = createTransaction(build, run, effects);
     const value = await work(tx);
     // Travels with the last statements: where one of these fails, Postgres answers ROLLBACK.
-    const last = [begun, finish(), run('COMMIT')] as const;
+    const last = [begun, ...finish()];
+    const committed = run('COMMIT');
     over ??= new Error('The transaction is over');
-    await Promise.allSettled(last);
-    const [, , { command }] = await Promise.all(last);
+    await Promise.allSettled([...last, committed]);
+    await Promise.all(last);
+    const { command } = await committed;
     if (command !== 'COMMIT')
       throw new Error('A statement of the transaction had failed, so that it was rolled back');
     return value;
@@ -166,20 +168,23 @@ function createTransaction(build: Knex, run: RunStatement, effects: CommitEffect
     },
   };
 
-  /** What was gathered, in one trip: nothing of it is needed by anything but the commit. */
-  async function finish(): Promise<void> {
+  /**
+   * Sends what was gathered, in one trip: nothing of it is needed by anything but the commit. What
+   * cannot be sent is thrown at once, before there is a commit.
+   */
+  function finish(): Promise<unknown>[] {
     const streams = [...new Set(history.map(({ stream }) => stream))].sort();
-    await Promise.all([
+    return [
       ...atEnd.map((statement) => run(...statement)),
-      outbox.length > 0 && writeMessages(),
+      ...(outbox.length > 0 ? [writeMessages()] : []),
       ...streams.map(writeEvents),
-    ]);
+    ];
   }
 
-  async function writeMessages(): Promise<void> {
+  function writeMessages(): Promise<unknown> {
     const due = outbox.filter(({ at }) => at === null);
     effects.messages.push(...due.map(({ id, kind }): OutgoingMessage => ({ id, kind, claims: 0 })));
-    await run(
+    return run(
       `INSERT INTO messages (id, kind, subject, payload, publish_at)
        SELECT id, kind, subject, payload::jsonb,
               coalesce(at::timestamptz, clock_timestamp() + make_interval(secs => ${firstRelaySeconds}))
@@ -198,10 +203,10 @@ function createTransaction(build: Knex, run: RunStatement, effects: CommitEffect
    * Raising a stream's counter locks its row until the commit, so numbers commit in order and a
    * reader that has seen 7 will never be handed 6. Streams are taken in id order, as last locks.
    */
-  async function writeEvents(stream: string): Promise<void> {
+  function writeEvents(stream: string): Promise<unknown> {
     const events = history.filter((event) => event.stream === stream);
     effects.nudges.push({ topic: 'stream', id: stream });
-    await run(
+    return run(
       `WITH raised AS (
          INSERT INTO event_streams AS s (stream, seq) VALUES (?, ?)
          ON CONFLICT (stream) DO UPDATE SET seq = s.seq + excluded.seq RETURNING seq

@@ -103,7 +103,8 @@ function firstFailed(release: ReleaseNode): boolean {
 /** Instances past their deadline, or begun in a release that no longer advances, end as failed. */
 function expireInstances(release: ReleaseNode, now: Millis): Change[] {
   const stalled = now >= release.advancedAt + release.timeoutSeconds * 1000 + progressGraceMs;
-  return release.instances
+  return [...release.instances]
+    .sort((a, b) => (a.targetId < b.targetId ? -1 : 1))
     .filter(({ status }) => status === 'staging' || status === 'switching')
     .filter(
       ({ deadlineAt, started }) =>

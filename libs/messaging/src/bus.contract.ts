@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it, type describe } from '@jest/globals';
 import { createDatabase, type Database } from '@floy/database/database';
+import { revokeLeases } from '@floy/database/leases';
 import { createListener, type Listener } from '@floy/database/listener';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { waitFor } from '@floy/testing/wait-for';
@@ -282,6 +283,27 @@ export function busContract(
         timeoutMs: 15_000,
       });
       expect(await own.query('SELECT 1 FROM event_streams')).toEqual([]);
+    }, 30_000);
+
+    it('gives long work up at its fifth error, also where that takes the right to act away', async () => {
+      const given: string[] = [];
+      let begun = 0;
+      deploy('failing', {
+        begin: async () => ((begun += 1), true),
+        run: async () => Promise.reject(new Error('a defect')),
+        dead: async (tx, { target_id }, reason) => {
+          await revokeLeases(tx, [target_id]);
+          given.push(reason);
+        },
+      });
+      await stage('tgt_failing');
+      await waitFor('the first error', () => errors.length === 1);
+      await own.query('UPDATE messages SET errors = 4, publish_at = now()');
+      relay = startRelay(database, publisher, () => undefined);
+      await waitFor('every message to be done', async () => (await undone()) === 0);
+      expect(given).toEqual(['an internal error, which the log describes']);
+      expect(begun).toBe(2);
+      errors.length = 0;
     }, 30_000);
 
     it('does not give up work that is alive, however often it was begun', async () => {

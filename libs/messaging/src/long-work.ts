@@ -1,6 +1,6 @@
 import { subjectOf, type MessageKind, type MessagePayloads } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
-import { endLease, takeLease, type Lease } from '@floy/database/leases';
+import { endLease, lookAtLease, revokeLeases, takeLease, type Lease } from '@floy/database/leases';
 import { LeaseLostError } from '@floy/domain';
 import type { LongHandler, Work } from './handlers.js';
 import type { LeaseKeeper } from './lease-keeper.js';
@@ -72,11 +72,12 @@ async function claimWork<K extends MessageKind>(
       const payload = message.payload as MessagePayloads[K];
       const subject = subjectOf(message.kind, message.payload);
       if (message.claims >= maxClaims) {
+        // The last claim may be at work yet: then the end is not ours to write.
+        const last = await lookAtLease(tx, subject);
+        if (last.held && (last.leftMs > 0 || !mayTakeOver))
+          throw new HeldByAnother(Math.max(last.leftMs, busyMs));
         await handler.dead(tx, payload, `given up after it was begun ${message.claims} times`);
-        // The last claim may be at work yet: only with its lease the end is ours to write.
-        const last = await takeLease(tx, subject, keeper.holder, mayTakeOver);
-        if (!last.taken) throw new HeldByAnother(last.retryAfterMs);
-        await endLease(tx, last.lease);
+        await revokeLeases(tx, [subject]);
         finishMessage(tx, messageId);
         return null;
       }
@@ -194,14 +195,13 @@ async function fail<K extends MessageKind>(
   { message, lease }: Claim,
   error: unknown,
 ): Promise<void> {
-  const counting = database.transaction(async (tx) => {
+  await database.transaction(async (tx) => {
     const current = await lockMessage(tx, message.id, message.kind);
     if (!current) return;
+    const { epoch, held } = await lookAtLease(tx, lease.subject);
+    if (!held || epoch !== lease.epoch) return;
     const dead = await countError(tx, current, error);
     if (dead) await handler.dead(tx, message.payload as MessagePayloads[K], reasonOf(error));
-    if (!(await endLease(tx, lease))) throw new LeaseLostError('another has taken over');
-  });
-  await counting.catch((refused: unknown) => {
-    if (!(refused instanceof LeaseLostError)) throw refused;
+    await endLease(tx, lease);
   });
 }

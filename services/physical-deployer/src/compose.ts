@@ -9,8 +9,11 @@ import { switchInstanceHandler } from './handlers/switch-instance.js';
 import type { DeployerDeps } from './release/deployer-deps.js';
 import { createHosts } from './rollout/hosts.js';
 
-/** How many hosts one worker acts on at once: nearly all of it is waiting. */
-const concurrency = 64;
+/**
+ * How many hosts one worker acts on at once: nearly all of it is waiting, for a minute where a host
+ * cannot be reached, and that must not keep others waiting too.
+ */
+const concurrency = 256;
 
 export async function compose(
   deps: ServiceDeps,

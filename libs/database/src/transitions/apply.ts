@@ -38,7 +38,7 @@ async function applyChange(
     case 'bake':
       return bakeRelease(tx, deployment, change);
     case 'end-instance':
-      return endInstance(tx, deployment, change);
+      return void (await endInstance(tx, deployment, change));
     case 'stop-instance':
       return stopInstance(tx, deployment, change.instanceId);
     case 'give-up-stop':

@@ -9,21 +9,23 @@ const stopSeconds = 60;
 
 type ChangeOf<D extends Change['do']> = Extract<Change, { do: D }>;
 
+/** Ends an instance; false where it had ended already. */
 export async function endInstance(
   tx: Transaction,
   deployment: DeploymentRow,
   { instanceId, status, message }: ChangeOf<'end-instance'>,
-): Promise<void> {
+): Promise<boolean> {
   const columns = { error_message: message, deadline_at: null };
   const answer = ['instance_id'] as const;
   const [ended] = await setStatusOfAll(tx, 'instance', [instanceId], status, columns, answer);
-  if (!ended) return;
+  if (!ended) return false;
   tx.event({
     stream: deployment.id,
     type: `instance.${status}`,
     subject: instanceId,
     data: { instance_id: ended.instance_id, message },
   });
+  return true;
 }
 
 /** Revokes the right to act on the target and has whatever still runs there ended. */

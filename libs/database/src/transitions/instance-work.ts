@@ -132,7 +132,8 @@ export async function giveUpInstance(
   const deployment = await lockDeployment(tx, ids.deploymentId);
   if (!deployment) return;
   const { instanceId } = ids;
-  await endInstance(tx, deployment, { do: 'end-instance', instanceId, status: 'failed', message });
+  const end = { do: 'end-instance', instanceId, status: 'failed', message } as const;
+  if (!(await endInstance(tx, deployment, end))) return;
   await stopInstance(tx, deployment, instanceId);
   await advanceDeployment(tx, deployment.id);
 }

@@ -115,6 +115,8 @@ function inputsChanged(
   repeated: ReadonlySet<string>,
 ): boolean {
   if (before.status !== 'success' || task.type === 'deploy') return false;
+  // What it made is not there any more.
+  if (task.type === 'build' && task.known === null) return true;
   const changed = before.payload !== JSON.stringify(task.payload);
   return changed || task.dependsOn.some((key) => repeated.has(key));
 }

@@ -20,7 +20,7 @@ const key = { work: 'rel_1', name: 'switch' };
 function scripts(deployPath: string): Record<string, string> {
   const at = { ...place, deployPath };
   const locked = { ...lock, deployPath };
-  const switching = switchStep(at, { restart: `systemctl restart ${deployPath}` });
+  const switching = switchStep(at, { restart: `systemctl restart ${deployPath}`, status: 'true' });
   return {
     switching,
     command: commandStep(at, 'current', deployPath),
@@ -58,7 +58,8 @@ const shells = [['/bin/dash'], ['/bin/bash', '--posix'], ['/bin/busybox', 'sh']]
 
 describe('the scripts for hosts', () => {
   it('make a release the running one', () => {
-    expect(switchStep(place, { restart: "systemctl restart 'app'" })).toBe(`rm -f "$0"
+    expect(switchStep(place, { restart: "systemctl restart 'app'", status: 'true' }))
+      .toBe(`rm -f "$0"
 umask 022
 deploy_path='/srv/app'
 release='releases/v1-rel_1'

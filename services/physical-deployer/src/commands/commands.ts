@@ -29,11 +29,11 @@ eval ${quote(command)}`;
  * The step that makes a release the running one: the link is replaced by an atomic rename, so that
  * a reader finds the old or the new one and never none; then the service is restarted. Both in one
  * step: either may be repeated, and a host pays for one step instead of two. A service that must not
- * see its files change is stopped before, where there is one.
+ * see its files change is stopped before; where that fails, it may be because it does not run.
  */
 export function switchStep(
   place: CommandPlace,
-  commands: { readonly restart: string; readonly stop?: string },
+  commands: { readonly restart: string; readonly stop?: string; readonly status: string },
 ): string {
   const stop =
     commands.stop === undefined
@@ -42,7 +42,7 @@ export function switchStep(
 [ ! -d current/. ] || (
 folder=$deploy_path/current
 ${enterRelease(place)}
-eval ${quote(commands.stop)}
+( eval ${quote(commands.stop)} ) || ! ( eval ${quote(commands.status)} )
 ) || { echo "the service could not be stopped" >&2; exit 1; }`;
   return `${FORGET_SCRIPT}
 deploy_path=${quote(place.deployPath)}

@@ -85,22 +85,26 @@ const TAKE = `floy_ask
 sum=$(head -c "$size" | tee "$part" | sha256sum)`;
 
 /**
- * A link is handed over as a file, so that it stands in no process' arguments. What could not be written
- * (23) is left to the look at the size, which tells a full disk.
+ * A link is handed over as a file, so that it stands in no process' arguments. The file fetched is this
+ * shell's own until it is whole, since whoever fetches goes on for a while when its connection is cut;
+ * a server that has fallen silent ends it. What could not be written (23) is left to the look at the
+ * size, which tells a full disk.
  */
 function fetchFrom(link: string): string {
   return `command -v curl >/dev/null 2>&1 || refuse missing ' curl'
-curl -fsS --max-filesize "$size" -o "$part" --config - 2>"$part.said" <<'FLOY_LINK'
+fetched=incoming/$sha256.$epoch.$$.part
+curl -fsS --connect-timeout 15 --speed-limit 8000 --speed-time 30 --max-filesize "$size" -o "$fetched" --config - 2>"$fetched.said" <<'FLOY_LINK'
 url = "${new URL(link).href}"
 FLOY_LINK
 code=$?
-said=$(head -c 500 "$part.said" | head -n 1)
-rm -f "$part.said"
+said=$(head -c 500 "$fetched.said" | head -n 1)
+rm -f "$fetched.said"
 case $code in
-  0) sum=$(sha256sum <"$part") ;;
+  0) sum=$(sha256sum <"$fetched") ;;
   23) sum=$sha256 ;;
-  *) rm -f "$part"; refuse transfer "$said" ;;
-esac`;
+  *) rm -f "$fetched"; refuse transfer "$said" ;;
+esac
+mv -f "$fetched" "$part"`;
 }
 
 /**

@@ -72,7 +72,7 @@ export async function hostReleaseOf(
   return {
     releaseDir: context.contentDir,
     version: context.version,
-    artifact: { sha256, size: stored?.size ?? 0, link: stored && linkFor(deps, context), open },
+    artifact: { sha256, size: stored?.size ?? 0, link: linkOf(deps, context), open },
     settings: context.settings,
   };
 }
@@ -80,16 +80,21 @@ export async function hostReleaseOf(
 /** How long a host may begin to fetch what it was given a link to. Seconds. */
 const LINK_SECONDS = 3600;
 
-/** The link by which the host fetches the artifact, if its settings say that it does. */
-function linkFor(deps: DeployerDeps, { settings, content }: InstanceContext): string | undefined {
+/** Makes the link by which the host fetches the artifact, if its settings say that it does. */
+function linkOf(
+  { publicUrl, sealer }: DeployerDeps,
+  { settings, content }: InstanceContext,
+): (() => string) | undefined {
   if (settings.transfer === 'push') return undefined;
-  if (deps.publicUrl === undefined)
-    throw new VerdictError('transfer: pull needs FLOY_PUBLIC_URL, where hosts reach Floy');
-  const sha256 = content.artifact_sha256 ?? '';
-  const { expires, signature } = signLink(deps.sealer, sha256, LINK_SECONDS);
-  const link = new URL(`${deps.publicUrl.replace(/\/$/, '')}/api/v1/downloads/${sha256}`);
-  link.search = new URLSearchParams({ expires: String(expires), signature }).toString();
-  return link.href;
+  return () => {
+    if (publicUrl === undefined)
+      throw new VerdictError('transfer: pull needs FLOY_PUBLIC_URL, where hosts reach Floy');
+    const sha256 = content.artifact_sha256 ?? '';
+    const { expires, signature } = signLink(sealer, sha256, LINK_SECONDS);
+    const link = new URL(`${publicUrl.replace(/\/$/, '')}/api/v1/downloads/${sha256}`);
+    link.search = new URLSearchParams({ expires: String(expires), signature }).toString();
+    return link.href;
+  };
 }
 
 /** What an instance's work says, masked. */

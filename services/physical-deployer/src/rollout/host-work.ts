@@ -60,8 +60,8 @@ export interface HostRelease {
 export interface ReleaseArtifact {
   readonly sha256: string;
   readonly size: number;
-  /** Where the host fetches it by itself, for a while. Secret. */
-  readonly link?: string;
+  /** Makes a link by which the host fetches it itself, good for a while. Secret. */
+  link?(): string;
   open(): Readable;
 }
 

@@ -126,6 +126,20 @@ describeHere('bringing releases to a host', () => {
     const error = await failure(switchHost(fixture.hosts, work, stuck, { runPreSwitch: false }));
     expect(error).toBeInstanceOf(VerdictError);
     expect(await readlink(join(deployPath, 'current'))).toBe(second);
+
+    const crashed = await fixture.release(deployPath, {
+      version: 'v4',
+      settings: {
+        ...settings,
+        stopCommand: 'exit 3',
+        statusCommand: 'test "$FLOY_VERSION" = v4 && test -f ../../up',
+        restartCommand: 'touch ../../up',
+      },
+    });
+    const again = fixture.work();
+    await stageHost(fixture.hosts, again, crashed);
+    await switchHost(fixture.hosts, again, crashed, { runPreSwitch: false });
+    expect(await readlink(join(deployPath, 'current'))).toBe(`releases/${crashed.releaseDir}`);
   });
 
   it('tells a verdict with what the command said', async () => {

@@ -27,7 +27,7 @@ export async function stageHost(hosts: Hosts, work: HostWork, release: HostRelea
     version: release.version,
     sha256: artifact.sha256,
     size: artifact.size,
-    link: artifact.link,
+    link: artifact.link?.(),
   };
 
   const receive = () => sendArtifact(hosts, work, artifact, receiveArtifact(lock, staged));

@@ -57,7 +57,11 @@ export async function switchHost(
     await command('pre_switch', 'release', settings.preSwitchCommand, { once: true });
   }
   await command('drain', 'current', settings.drainCommand);
-  const commands = { restart: settings.restartCommand, stop: settings.stopCommand };
+  const commands = {
+    restart: settings.restartCommand,
+    stop: settings.stopCommand,
+    status: settings.statusCommand,
+  };
   await step('switch', switchStep(place, commands), {
     probe: async () => (await seeHealth(hosts, work, normalized)).healthy,
   });

@@ -132,7 +132,7 @@ describeHere('transfers to a host', () => {
     const release = await fixture.releaseOf(deployPath, archive);
     const { sha256 } = release.artifact;
     const work = fixture.work();
-    const ahead = receiveAhead(lockOf(work, deployPath), release.artifact);
+    const ahead = receiveAhead(lockOf(work, deployPath), { sha256, size: release.artifact.size });
     expect(await sendArtifact(fixture.hosts, work, release.artifact, ahead)).toBe('uploaded');
     expect(await sendArtifact(fixture.hosts, work, release.artifact, ahead)).toBe('have');
     expect((await stat(join(deployPath, '.floy'))).mode & 0o777).toBe(0o700);
@@ -163,7 +163,7 @@ describeHere('transfers to a host', () => {
     const deployPath = fixture.deployPath();
     const pushed = await fixture.releaseOf(deployPath, archive);
     const link = `http://127.0.0.1:${port}/a?signature=s`;
-    const release = { ...pushed, artifact: { ...pushed.artifact, link } };
+    const release = { ...pushed, artifact: { ...pushed.artifact, link: () => link } };
     const work = fixture.work({ retryCount: 0 });
 
     answer = () => Promise.reject(new Error('no'));
@@ -187,7 +187,7 @@ describeHere('transfers to a host', () => {
     const deployPath = fixture.deployPath();
     const { artifact } = await fixture.releaseOf(deployPath, archive);
     const lock = lockOf(fixture.work(), deployPath);
-    const full = `tee() { command tee /dev/full; }\n${receiveAhead(lock, artifact)}`;
+    const full = `tee() { command tee /dev/full; }\n${receiveAhead(lock, { ...artifact, link: undefined })}`;
     const error = await failure(sendArtifact(fixture.hosts, fixture.work(), artifact, full));
     expect(error).toBeInstanceOf(VerdictError);
     expect(error.message).toContain('is the disk full?');
