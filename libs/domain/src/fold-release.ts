@@ -47,8 +47,10 @@ export function foldRelease(
   if (waiting.length > 0) {
     return [{ do: 'stage', releaseId: release.id, instanceIds: waiting.map(({ id }) => id) }];
   }
-  if (open.some(({ status }) => status === 'staging')) return [];
-  return switchNextBatch(release, deployment, open, now);
+  const ready = open.filter(({ status }) => status !== 'staging');
+  // An undo does not wait for hosts that cannot be reached: those that can are returned at once.
+  if (ready.length === 0 || (ready.length < open.length && !release.undo)) return [];
+  return switchNextBatch(release, deployment, ready, now);
 }
 
 function switchNextBatch(

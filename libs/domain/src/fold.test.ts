@@ -81,6 +81,21 @@ describe('a deployment folded to its end', () => {
     ]);
   });
 
+  it('returns the hosts that it can reach without waiting for the others', () => {
+    const two: WorldApplication = { id: 'api', requires: [], targets: ['h1', 'h2'], builds: false };
+    const simulation = createWorld([two], { batchSize: '100%' });
+    const fate = { ...noFate, failingTargets: new Set(['h2']) };
+    const undo = () => simulation.world.tree.releases.find((release) => release.undo)?.instances;
+    simulation.advance();
+    while (undo() === undefined) {
+      simulation.end(simulation.inWork()[0] ?? '', fate);
+      simulation.advance();
+    }
+    simulation.end(undo()?.[0]?.id ?? '', fate);
+    simulation.advance();
+    expect(undo()?.map(({ status }) => status)).toEqual(['switching', 'staging']);
+  });
+
   it('keeps the evidence where there is nothing to return to', () => {
     const fate = { ...noFate, failingTargets: new Set(['h1']) };
     const world = run([api], { batchSize: '1', hasLastGood: false }, fate);

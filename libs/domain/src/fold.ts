@@ -178,7 +178,10 @@ function endAfterUndo(tree: DeploymentTree): Change[] {
   const allReturned = touched.every(({ targetId }) => undone.get(targetId)?.status === 'succeeded');
   const message = failureOf(tree);
   if (!allReturned)
-    return endFailed(tree, `${message}; the rollback did not succeed on every instance`);
+    return endFailed(
+      tree,
+      `${message}; the rollback did not succeed on every instance: deploy what shall run there`,
+    );
   if (tree.deployment.status !== 'running') return endFailed(tree, message);
   return [{ do: 'end-deployment', status: 'rolled_back', message }, { do: 'settle' }];
 }

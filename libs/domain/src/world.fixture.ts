@@ -217,7 +217,8 @@ export function createWorld(
     steer(steering: 'pause' | 'resume' | 'promote' | 'abort'): void {
       const { deployment } = tree;
       if (deployment.status !== 'running' || deployment.phase !== 'forward') return;
-      deployment.pausedAt = steering === 'pause' ? world.now : null;
+      if (steering === 'pause') deployment.pausedAt = world.now;
+      if (steering === 'resume' || steering === 'abort') deployment.pausedAt = null;
       if (steering === 'promote') deployment.promoted = true;
       if (steering === 'abort') deployment.aborted = true;
     },

@@ -46,10 +46,15 @@ function key<T>(
 
 /** Every known key. A key may also stand where it is not at home and is then a default from there. */
 export const configKeys = {
-  hosts: key(physical, listOf(hostEntry), 'the hosts, as host, user@host:port or objects', {
-    required: true,
-    connection: true,
-  }),
+  hosts: key(
+    physical,
+    listOf(hostEntry),
+    '`host`, `user@host:port`, or objects of host, port (of SSH), service_port, instance_id, user, metadata',
+    {
+      required: true,
+      connection: true,
+    },
+  ),
   ssh_key: key(physical, kinds.privateKey, 'base64 of the private key to log in with', {
     required: true,
     connection: true,

@@ -72,7 +72,8 @@ function valueOf(name: string, values: TemplateValues, key: string): string {
   }
   const value = values[name as TemplateName];
   if (value === undefined) {
-    throw new VerdictError(`${key}: {{${name}}} has no value here`, { key });
+    const where = name === 'port' ? ': give the host a service_port' : '';
+    throw new VerdictError(`${key}: {{${name}}} has no value here${where}`, { key });
   }
   return value;
 }

@@ -67,18 +67,24 @@ function checkOf(instance: InstanceReading): HealthCheck {
   return {
     name: instance.instance_id,
     status: isReady(instance) ? 'healthy' : statusOf(instance),
-    message: instance.error_message || messageOf(instance),
+    message: [messageOf(instance), instance.error_message].filter(Boolean).join(': '),
   };
 }
 
 function statusOf({ status, verdict }: InstanceReading): string {
-  if (verdict === 'unknown') return 'unknown';
+  if (verdict !== null && verdict !== 'new') return verdict;
   return status === 'failed' ? 'unhealthy' : status === 'succeeded' ? 'replaced' : status;
 }
 
 function messageOf({ service, status, verdict, live }: InstanceReading): string {
-  if (status === 'succeeded') {
-    return live ? `${service} was seen healthy` : `${service} has another version since`;
-  }
-  return verdict === null ? `${service} is ${status}` : `${service} was left ${verdict}`;
+  if (status === 'succeeded' && live) return `${service} was seen healthy`;
+  if (verdict !== null && verdict !== 'new') return `${service} ${leftAs[verdict]}`;
+  if (status === 'succeeded') return `${service} has another version since`;
+  return verdict === null ? `${service} is ${status}` : `${service} was left on the new version`;
 }
+
+const leftAs = {
+  untouched: 'was not touched',
+  reverted: 'was brought back to what ran before',
+  unknown: 'was left in a state that could not be told',
+};

@@ -15,7 +15,9 @@ export async function retryTask(tx: Transaction, taskId: string, actor: string):
   const task = await tx.row<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId]);
   if (!deployment || !task) throw new NotFoundError(`There is no task ${taskId}`);
   if (task.undo_of !== null)
-    throw new ConflictError(`Task ${taskId} is part of a rollback: there is no retry of it`);
+    throw new ConflictError(
+      `Task ${taskId} is part of a rollback: there is no retry of it, deploy what shall run there`,
+    );
   if (task.status !== 'failed')
     throw new ConflictError(`Task ${taskId} has not failed: it is ${task.status}`);
   if (task.not_run) {

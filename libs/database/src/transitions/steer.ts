@@ -7,8 +7,8 @@ import { lockDeployment } from './load-tree.js';
 export type Steering = 'promote' | 'pause' | 'resume' | 'abort' | 'approve';
 
 const columns: Record<Steering, string> = {
-  /** Ends bakes and batches: everything that is left is switched now. */
-  promote: 'promoted = true, approved = true, paused_at = NULL',
+  /** Ends bakes and batches: what is left is switched now. It approves nothing and ends no pause. */
+  promote: 'promoted = true',
   /** Nothing new begins; what is in work ends its step. */
   pause: 'paused_at = coalesce(paused_at, now())',
   resume: 'paused_at = NULL',

@@ -81,6 +81,7 @@ export const deploymentStateRoutes = [
             read: (after) => readEvents(knex, id, after, READ_AT_ONCE),
             numberOf: ({ seq }) => seq,
             nameOf: ({ type }) => type,
+            ended: async () => (await deployments.getDeployment(id)).settled_at !== null,
           }),
       };
     },
