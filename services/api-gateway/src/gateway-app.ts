@@ -46,6 +46,7 @@ export function createGatewayApp(deps: GatewayAppDeps): RequestListener {
       whileReachable(runRequest(deps, route, exchange, input, bytes)),
     mount(app) {
       mountHealth(app, deps.ready);
+      app.get('/', (_request, response) => response.redirect(`${BASE_PATH}/docs`));
       mountDocs(app, {
         path: `${BASE_PATH}/docs`,
         documentPath: `${BASE_PATH}/openapi.json`,

@@ -78,7 +78,7 @@ export async function planWorkflow(
         workflow_id: workflow.id,
         application_id: task.applicationId,
       };
-      const row = { ...key, type: task.type, position, ...columns };
+      const row = { ...key, type: task.type, position, created_at: now, ...columns };
       stored.push(tx.built(tx.build('tasks').insert(row)));
       tx.event({
         stream: deployment.id,

@@ -85,13 +85,14 @@ async function findTarget(
       target.environment_id === owner.environmentId &&
       target.application_id === owner.applicationId;
     if (owned && found.length === 1) return target;
-    const what =
-      target.instance_id === place.instanceId
-        ? `The instance id ${place.instanceId}`
-        : `${place.deployPath} on ${place.host}:${place.port}`;
+    const sameId = target.instance_id === place.instanceId;
+    const what = sameId
+      ? `The instance id ${place.instanceId}`
+      : `${place.deployPath} on ${place.host}:${place.port}`;
+    const way = sameId ? '; a host of the environment can be given another instance_id' : '';
     throw new ConflictError(
       `${what} is used already: by instance ${target.instance_id} of application ` +
-        `${target.application_id} in environment ${target.environment_id}`,
+        `${target.application_id} in environment ${target.environment_id}${way}`,
     );
   }
   return undefined;

@@ -47,6 +47,10 @@ describePostgres('pages', () => {
     expect(document.status).toBe(200);
   });
 
+  it('a browser that comes without a path is led to the docs', async () => {
+    expect((await get('/')).headers.get('location')).toBe('/api/v1/docs');
+  });
+
   it('health needs no token', async () => {
     expect(await (await get('/healthz')).json()).toEqual({ status: 'ok' });
     expect((await get('/readyz')).status).toBe(200);
