@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
 import { createDatabase, type Database } from '../database.js';
+import { readDeploymentInfo, readHealth } from '../read-models/instances.js';
 import { cancelDeployment } from './cancel-deployment.js';
 import { failWorkflow } from './fail-workflow.js';
 import { lockDeployment } from './load-tree.js';
@@ -202,6 +203,9 @@ describeHere('deployments that are retried, cancelled and rolled back', () => {
     const back = await rollback(second, v1);
     await goOn(back.id, ['a']);
     expect(await played.stateOf(second)).toMatchObject({ status: 'rolled_back' });
+    const ready = { replicas: 2, ready_replicas: 2 };
+    expect(await readDeploymentInfo(database.knex, back.id)).toMatchObject(ready);
+    expect(await readHealth(database.knex, second)).toMatchObject({ healthy: false });
     await expect(rollback(second, v1)).rejects.toMatchObject({ details: { live: back.id } });
   });
 });
