@@ -13,7 +13,7 @@ import { route } from './route.js';
 const tag = 'Deployments';
 
 const steerings: Record<Steering, string> = {
-  promote: 'Roll out to everything that is left at once',
+  promote: 'Roll out to everything that is left at once; approves nothing and ends no pause',
   pause: 'Begin nothing new until resumed',
   resume: 'Go on after a pause',
   abort: 'End the rollout as failed and return what was switched',
