@@ -87,8 +87,10 @@ export interface TaskService {
 
 /** What becomes of deployments. Webhooks join it with the part that receives them. */
 export interface DeploymentManager {
-  startDeployment(deploymentId: string): Promise<void>;
-  cancelDeployment(actor: Actor, deploymentId: string): Promise<void>;
+  /** Begins a pending deployment if its turn has come; else it `waits`, or is no longer pending. */
+  startDeployment(deploymentId: string): Promise<'admitted' | 'waits' | 'gone'>;
+  cancelDeployment(actor: Actor, deploymentId: string, options?: CancelOptions): Promise<void>;
+  /** ConflictError for a status that only work itself can reach. */
   updateDeploymentStatus(
     deploymentId: string,
     status: DeploymentStatus,
@@ -105,11 +107,25 @@ export interface WorkflowManager {
   retryFailedTasks(actor: Actor, workflowId: string): Promise<void>;
 }
 
+/** What later work reads of a task that has ended. */
+export interface TaskKept {
+  readonly error_message?: string;
+  readonly artifact_sha256?: string | null;
+  readonly image?: string | null;
+  readonly commit?: string | null;
+}
+
 export interface TaskScheduler {
   scheduleTask(task: Pick<Task, 'id'>): Promise<void>;
   /** The earliest task that waits for a runner, or null. */
   getNextTask(): Promise<Task | null>;
-  updateTaskStatus(taskId: string, status: TaskStatus, result: string): Promise<void>;
+  /** `result` holds JSON, for people; `kept` is what later work reads. */
+  updateTaskStatus(
+    taskId: string,
+    status: TaskStatus,
+    result: string,
+    kept?: TaskKept,
+  ): Promise<void>;
   getTasksByDeployment(deploymentId: string): Promise<Task[]>;
 }
 
@@ -121,11 +137,10 @@ export interface DeployRequest {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-export interface RollbackDeployRequest {
-  readonly deploymentId: string;
-  readonly targetDeploymentId: string;
-  readonly environment: Environment;
-}
+/** Names what to return to by an earlier deployment, or by the version itself. */
+export type RollbackDeployRequest = { readonly deploymentId: string } & (
+  { readonly targetDeploymentId: string } | { readonly targetVersionId: string }
+);
 
 /** The platform's DeployResult; the release system has one of its own. */
 export interface DeployResult {
@@ -136,8 +151,10 @@ export interface DeployResult {
 }
 
 export interface Deployer {
-  deploy(request: DeployRequest): Promise<DeployResult>;
-  rollback(request: RollbackDeployRequest): Promise<DeployResult>;
+  /** Hands out whatever of the deployment is ready; does nothing where that was done. */
+  deploy(request: Pick<DeployRequest, 'deploymentId'>): Promise<DeployResult>;
+  /** Makes the deployment that brings an earlier version back, and answers for that one. */
+  rollback(actor: Actor, request: RollbackDeployRequest): Promise<DeployResult>;
   getDeploymentInfo(deploymentId: string): Promise<DeploymentInfo>;
   healthCheck(deploymentId: string): Promise<HealthCheckResult>;
 }

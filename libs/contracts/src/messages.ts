@@ -1,25 +1,21 @@
-/**
- * Every message that services send each other: payloads hold ids and nothing else. Kinds are wire
- * names and never change; N and N+1 of Floy read each other's messages. Commands are in the
- * imperative, facts in the past tense.
- *
- * `queue` is who handles it. `short` handlers act in one transaction; `long` ones take the lease of
- * the message's subject and work outside of any; `once` ones are done when they begin, because an
- * answer that comes too late is worth nothing.
- */
-export const messageCatalogue = {
-  'start-deployment': { queue: 'deployment-manager', work: 'short' },
-  'deployment-ended': { queue: 'deployment-manager', work: 'short' },
-  'start-workflow': { queue: 'workflow-manager', work: 'short' },
-  'advance-deployment': { queue: 'workflow-manager', work: 'short' },
-  'run-task': { queue: 'build-runner', work: 'long' },
-  'stage-instance': { queue: 'physical-deployer', work: 'long' },
-  'switch-instance': { queue: 'physical-deployer', work: 'long' },
-  // Apart from the work that it ends: a cancel must not stand in line behind other releases.
-  'stop-target': { queue: 'physical-stops', work: 'long' },
-  'answer-question': { queue: 'physical-questions', work: 'once' },
-} as const;
+/** How a kind of message is carried out, and what it is about. */
+export interface MessageDefinition {
+  /** Who handles it. */
+  readonly queue: string;
+  /**
+   * `short` handlers act in one transaction; `long` ones take the lease of the message's subject
+   * and work outside of any; `once` ones are done when they begin, because an answer that comes too
+   * late is worth nothing.
+   */
+  readonly work: 'short' | 'long' | 'once';
+  /** The field of the payload whose id is the subject: the lease of long work, and how it is found. */
+  readonly subject: string;
+}
 
+/** Definitions by kind. */
+export type MessageCatalogue = Readonly<Record<string, MessageDefinition>>;
+
+/** Ids by kind, and nothing else. */
 export interface MessagePayloads {
   /** Admit it, or say what it waits for. */
   'start-deployment': { deployment_id: string };
@@ -38,20 +34,37 @@ export interface MessagePayloads {
   'answer-question': { question_id: string };
 }
 
-export type MessageKind = keyof MessagePayloads & keyof typeof messageCatalogue;
+/**
+ * Every message that services send each other. Kinds are wire names and never change, and neither
+ * does the queue of one; N and N+1 of Floy read each other's messages. Commands are in the
+ * imperative, facts in the past tense.
+ */
+export const messageCatalogue = {
+  'start-deployment': { queue: 'deployment-manager', work: 'short', subject: 'deployment_id' },
+  'deployment-ended': { queue: 'deployment-manager', work: 'short', subject: 'deployment_id' },
+  'start-workflow': { queue: 'workflow-manager', work: 'short', subject: 'deployment_id' },
+  'advance-deployment': { queue: 'workflow-manager', work: 'short', subject: 'deployment_id' },
+  'run-task': { queue: 'build-runner', work: 'long', subject: 'task_id' },
+  'stage-instance': { queue: 'physical-deployer', work: 'long', subject: 'target_id' },
+  'switch-instance': { queue: 'physical-deployer', work: 'long', subject: 'target_id' },
+  // Apart from the work that it ends: a cancel must not stand in line behind other releases.
+  'stop-target': { queue: 'physical-stops', work: 'long', subject: 'target_id' },
+  'answer-question': { queue: 'physical-questions', work: 'once', subject: 'question_id' },
+} as const satisfies {
+  [K in keyof MessagePayloads]: MessageDefinition & { subject: keyof MessagePayloads[K] };
+};
+
+export type MessageKind = keyof MessagePayloads;
 export type QueueName = (typeof messageCatalogue)[MessageKind]['queue'];
 /** The kinds that a queue carries: its service must have a handler for each. */
 export type KindsOf<Q extends QueueName> = {
   [K in MessageKind]: (typeof messageCatalogue)[K]['queue'] extends Q ? K : never;
 }[MessageKind];
 
-/** What the message is about: the lease that a long handler takes, and what it is found by. */
-export function subjectOf<K extends MessageKind>(kind: K, payload: MessagePayloads[K]): string {
-  const ids = payload as Record<string, string>;
-  const subject =
-    kind === 'run-task'
-      ? ids['task_id']
-      : (ids['target_id'] ?? ids['question_id'] ?? ids['deployment_id']);
-  if (!subject) throw new TypeError(`a ${kind} message without a subject`);
-  return subject;
+/** The id that a message is about. Throws TypeError where its kind or that id is missing. */
+export function subjectOf(catalogue: MessageCatalogue, kind: string, payload: object): string {
+  const field = catalogue[kind]?.subject ?? '';
+  const subject = (payload as Record<string, unknown>)[field];
+  if (typeof subject === 'string' && subject !== '') return subject;
+  throw new TypeError(`a ${kind} message without a subject`);
 }

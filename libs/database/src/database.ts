@@ -1,3 +1,9 @@
+import {
+  deployers,
+  messageCatalogue,
+  type Deployers,
+  type MessageCatalogue,
+} from '@floy/contracts';
 import type { Knex } from 'knex';
 import pg from 'pg';
 import { createAfterCommit, type Publisher } from './after-commit.js';
@@ -13,6 +19,9 @@ export interface DatabaseOptions {
   publisher?: Publisher;
   /** Most connections at once; default 10. */
   poolSize?: number;
+  /** Who puts releases where, and the messages by which they are handed work; Floy's own if left out. */
+  deployers?: Deployers;
+  catalogue?: MessageCatalogue;
 }
 
 export interface Database {
@@ -75,7 +84,13 @@ export function createDatabase(options: DatabaseOptions): Database {
   pool.on('error', () => undefined);
   pool.on('connect', (connection) => connection.on('error', () => undefined));
   const queries = createQueries(pool);
-  const connections = { pool, statements: createStatements(), build: createBuilder() };
+  const connections = {
+    pool,
+    statements: createStatements(),
+    build: createBuilder(),
+    deployers: options.deployers ?? deployers,
+    catalogue: options.catalogue ?? messageCatalogue,
+  };
   const afterCommit = createAfterCommit(queries, options.publisher);
   return {
     knex: queries,

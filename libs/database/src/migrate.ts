@@ -2,14 +2,11 @@ import knex, { type Knex } from 'knex';
 import pg from 'pg';
 import { transitions, type Machine } from '@floy/domain';
 import { newId } from './ids.js';
+import { tables } from './machine-tables.js';
 import * as core from './migrations/0001-core.js';
-import * as access from './migrations/0002-access.js';
-import * as rounds from './migrations/0003-rounds.js';
 
 const migrations: Record<string, { up(knex: Knex): Promise<void> }> = {
   '0001-core': core,
-  '0002-access': access,
-  '0003-rounds': rounds,
 };
 
 /** Brings a database to this version's schema. Safe to run from several processes at once. */
@@ -68,14 +65,6 @@ async function withMigrationLock(url: string, work: () => Promise<void>): Promis
 function migrationSettings(url: string): pg.ClientConfig {
   return { connectionString: url, application_name: 'floy-migrate', connectionTimeoutMillis: 5000 };
 }
-
-const tables: Record<Machine, string> = {
-  deployment: 'deployments',
-  workflow: 'workflows',
-  task: 'tasks',
-  release: 'releases',
-  instance: 'release_instances',
-};
 
 /** The second wall of law 3: triggers made from the transition table refuse any other change. */
 function transitionTriggers(): string {

@@ -9,14 +9,20 @@ import type {
   WorkflowStatus,
 } from '@floy/domain';
 
+/** What asked for a deployment. */
+export type Origin =
+  'deployment' | 'rollback' | 'release' | 'instance-rollback' | 'catch-up' | 'webhook';
+
+/** The origins whose deployments `/deployments` and `/tasks` list; the others have lists of their own. */
+export const listedOrigins: readonly Origin[] = ['deployment', 'rollback', 'webhook'];
+
 /** Rows as Postgres answers them; the schema says what each column means. */
 export interface DeploymentRow {
   id: string;
-  version_id: string;
+  version_id: string | null;
   environment_id: string;
-  kind: 'deploy' | 'rollback';
+  origin: Origin;
   rollback_of: string | null;
-  automatic: boolean;
   status: DeploymentStatus;
   phase: Phase;
   auto_rollback: boolean;
@@ -62,6 +68,11 @@ export interface TaskRow {
   not_run: boolean;
   payload: string;
   result: string;
+  error_message: string;
+  artifact_sha256: string | null;
+  image: string | null;
+  commit: string | null;
+  inputs: string;
   plan: ReleasePlan | null;
   position: number;
   timeout_seconds: number;
@@ -74,15 +85,19 @@ export interface TaskRow {
 
 /** What a deploy task needs to make its release; ids, names and numbers only, no secret. */
 export interface ReleasePlan {
+  /** The type of environment whose deployer carries it out. */
+  deployer: string;
   service: string;
-  versionId: string;
+  versionId: string | null;
+  /** The label that people see. */
+  version: string;
   environmentId: string;
   batchSize: string;
   bakeSeconds: number;
   maxFailures: string;
   approval: boolean;
-  /** The first batch is one instance, on which a command runs for all; missing in older plans. */
-  runOnce?: boolean;
+  /** The first batch is one instance, on which a command runs for all. */
+  runOnce: boolean;
   timeoutSeconds: number;
   retryCount: number;
   instances: {
@@ -99,12 +114,16 @@ export interface ReleaseRow {
   task_id: string;
   application_id: string;
   environment_id: string;
-  version_id: string;
+  deployer: string;
+  version_id: string | null;
+  version: string;
   service: string;
   status: ReleaseStatus;
   undo: boolean;
   round: number;
   artifact_sha256: string | null;
+  image: string | null;
+  rendered: Buffer | null;
   snapshot: Buffer | null;
   batches: number[];
   bake_seconds: number;
@@ -132,13 +151,16 @@ export interface InstanceRow {
   position: number;
   status: InstanceStatus;
   step: string;
+  failed_step: string;
   touched: boolean;
   verdict: Verdict | null;
   stopping: boolean;
   observed: 'new' | 'other' | null;
+  observed_version: string;
   from_release_id: string | null;
   attempts: number;
   error_message: string;
+  begun_at: Date | null;
   started_at: Date | null;
   updated_at: Date;
   completed_at: Date | null;
@@ -147,9 +169,10 @@ export interface InstanceRow {
 
 export interface TargetRow {
   id: string;
-  host: string;
-  port: number;
-  deploy_path: string;
+  kind: string;
+  place_key: string;
+  /** Only its deployer knows what it means. */
+  place: Readonly<Record<string, unknown>>;
   environment_id: string;
   application_id: string;
   instance_id: string;

@@ -1,10 +1,11 @@
-import { configKey } from '@floy/contracts';
+import { configKey, type Version } from '@floy/contracts';
+import { InvalidRequestError, NotFoundError } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
+import { openApplication, type ApplicationRow } from './repositories/applications.js';
+import { openEnvironment, type EnvironmentRow } from './repositories/environments.js';
 import type { DeploymentRow } from './rows.js';
+import { rowOf, rowsOf } from './statement.js';
 import type { Transaction } from './transaction.js';
-import { createApplicationRepository } from './repositories/applications.js';
-import { createEnvironmentRepository } from './repositories/environments.js';
-import { createVersionRepository } from './repositories/versions.js';
 
 type Config = Record<string, unknown>;
 
@@ -14,8 +15,8 @@ type Config = Record<string, unknown>;
  * of it: how hosts are reached is always today's.
  */
 export interface Snapshot {
-  version: { id: string; git_tag: string; git_commit: string; repository: string };
-  environment: { id: string; name: string; type: 'kubernetes' | 'physical'; config: Config };
+  version: { id: string | null; git_tag: string; git_commit: string; repository: string };
+  environment: { id: string; name: string; type: string; config: Config };
   applications: { id: string; name: string; repository: string; type: string; config: Config }[];
 }
 
@@ -24,17 +25,20 @@ export interface Snapshot {
  * whole config with the connection keys that are not part of it.
  */
 export async function takeSnapshot(
-  { knex }: Transaction,
+  tx: Transaction,
   sealer: Sealer,
   deployment: DeploymentRow,
   applicationIds: readonly string[],
 ): Promise<{ snapshot: Snapshot; today: Config }> {
-  const applications = createApplicationRepository(knex, sealer);
-  const [version, environment, ...named] = await Promise.all([
-    createVersionRepository(knex).getById(deployment.version_id),
-    createEnvironmentRepository(knex, sealer).getById(deployment.environment_id),
-    ...applicationIds.map((id) => applications.getById(id)),
-  ]);
+  const [version, environmentRow, rows] = await tx.together(
+    rowOf<Version>('SELECT * FROM versions WHERE id = ?', [deployment.version_id]),
+    rowOf<EnvironmentRow>('SELECT * FROM environments WHERE id = ?', [deployment.environment_id]),
+    rowsOf<ApplicationRow>('SELECT * FROM applications WHERE id = ANY(?)', [applicationIds]),
+  );
+  if (!version) throw new InvalidRequestError(`Deployment ${deployment.id} names no version`);
+  if (!environmentRow)
+    throw new NotFoundError(`There is no environment ${deployment.environment_id}`);
+  const environment = openEnvironment(sealer, environmentRow);
   const { id, git_tag, git_commit, repository } = version;
   const snapshot = {
     version: { id, git_tag, git_commit, repository },
@@ -44,13 +48,12 @@ export async function takeSnapshot(
       type: environment.type,
       config: behaviourOf(environment.config),
     },
-    applications: named.map((each) => ({
-      id: each.id,
-      name: each.name,
-      repository: each.repository,
-      type: each.type,
-      config: each.config,
-    })),
+    applications: applicationIds.map((applicationId) => {
+      const row = rows.find((each) => each.id === applicationId);
+      if (!row) throw new NotFoundError(`There is no application ${applicationId}`);
+      const { name, type, config, repository: from } = openApplication(sealer, row);
+      return { id: applicationId, name, repository: from, type, config };
+    }),
   };
   return { snapshot, today: environment.config };
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
+import { changesOf, rowOf } from './statement.js';
 import { createDatabase, type Database } from './database.js';
 
 const describeHere = await needsPostgres();
@@ -52,22 +53,24 @@ describeHere('the statements of a transaction', () => {
   });
 
   it('carries out what is sent together in order, and fails by the first that fails', async () => {
+    const nameOf = (id: number) =>
+      rowOf<{ name: string }>('SELECT name FROM things WHERE id = ?', [id]);
     const answers = await database.transaction((tx) =>
-      Promise.all([
-        tx.execute("INSERT INTO things (id, name) VALUES (2, 'two')"),
-        tx.row('SELECT name FROM things WHERE id = ?', [2]),
-        tx.execute('UPDATE things SET name = ? WHERE id = ?', ['zwei', 2]),
-        tx.row('SELECT name FROM things WHERE id = ?', [2]),
-      ]),
+      tx.together(
+        changesOf("INSERT INTO things (id, name) VALUES (2, 'two')"),
+        nameOf(2),
+        changesOf('UPDATE things SET name = ? WHERE id = ?', ['zwei', 2]),
+        nameOf(2),
+      ),
     );
     expect(answers).toEqual([1, { name: 'two' }, 1, { name: 'zwei' }]);
 
     const failing = database.transaction((tx) =>
-      Promise.all([
-        tx.execute('DELETE FROM things WHERE id = ?', [2]),
-        tx.execute("INSERT INTO things (id, name) VALUES (1, 'again')"),
-        tx.execute('DELETE FROM things WHERE id = ?', [1]),
-      ]),
+      tx.together(
+        changesOf('DELETE FROM things WHERE id = ?', [2]),
+        changesOf("INSERT INTO things (id, name) VALUES (1, 'again')"),
+        changesOf('DELETE FROM things WHERE id = ?', [1]),
+      ),
     );
     await expect(failing).rejects.toMatchObject({ code: '23505' });
     const { rows } = await database.knex.raw<{ rows: object[] }>(

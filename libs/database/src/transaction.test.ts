@@ -3,6 +3,7 @@ import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
 import type { OutgoingMessage } from './after-commit.js';
 import { createDatabase, type Database } from './database.js';
+import { changesOf, rowOf, rowsOf } from './statement.js';
 import type { Transaction } from './transaction.js';
 
 const describeHere = await needsPostgres();
@@ -40,7 +41,7 @@ describeHere('a transaction', () => {
   it('leaves no message and no event behind when it fails', async () => {
     const failing = database.transaction(async (tx) => {
       tx.send('start-deployment', { deployment_id: 'dep_failed' });
-      tx.event({ stream: 'failed', type: 'never', subject: 'x' });
+      tx.event({ stream: 'failed', type: 'deployment.settled', subject: 'x' });
       throw new Error('a reason');
     });
     await expect(failing).rejects.toThrow('a reason');
@@ -52,8 +53,8 @@ describeHere('a transaction', () => {
     await Promise.all(
       Array.from({ length: 30 }, (_, n) =>
         database.transaction(async (tx) => {
-          tx.event({ stream: 'busy', type: 'first', subject: String(n) });
-          tx.event({ stream: 'busy', type: 'second', subject: String(n) });
+          tx.event({ stream: 'busy', type: 'deployment.paused', subject: String(n) });
+          tx.event({ stream: 'busy', type: 'deployment.resumed', subject: String(n) });
         }),
       ),
     );
@@ -62,7 +63,10 @@ describeHere('a transaction', () => {
     );
     expect(rows.map(({ seq }) => Number(seq))).toEqual(Array.from({ length: 60 }, (_, n) => n + 1));
     for (let n = 0; n < rows.length; n += 2) {
-      expect([rows[n]?.type, rows[n + 1]?.type]).toEqual(['first', 'second']);
+      expect([rows[n]?.type, rows[n + 1]?.type]).toEqual([
+        'deployment.paused',
+        'deployment.resumed',
+      ]);
       expect(rows[n]?.subject).toBe(rows[n + 1]?.subject);
     }
   });
@@ -151,5 +155,25 @@ describeHere('a transaction', () => {
     await expect(cut).rejects.toThrow();
     await database.transaction((tx) => tx.execute('INSERT INTO minded VALUES (?)', [5]));
     expect(await own.query('SELECT id FROM minded')).toEqual([{ id: 5 }]);
+  });
+
+  it('refuses a statement while another one is not answered yet', async () => {
+    const unordered = database.transaction((tx) =>
+      Promise.all([tx.execute('SELECT 1'), tx.knex('minded').select('id')]),
+    );
+    await expect(unordered).rejects.toThrow('is not answered yet');
+  });
+
+  it('carries out statements together in their order, each seeing those before it', async () => {
+    const [inserted, seen, left] = await database.transaction((tx) =>
+      tx.together(
+        changesOf('INSERT INTO minded VALUES (?), (?)', [8, 9]),
+        rowsOf<{ id: number }>('SELECT id FROM minded WHERE id > 7 ORDER BY id'),
+        rowOf<{ n: number }>(
+          'WITH gone AS (DELETE FROM minded WHERE id > 7 RETURNING 1) SELECT count(*)::int AS n FROM gone',
+        ),
+      ),
+    );
+    expect([inserted, seen, left]).toEqual([2, [{ id: 8 }, { id: 9 }], { n: 2 }]);
   });
 });

@@ -1,58 +1,73 @@
-import { subjectOf, type MessageKind, type MessagePayloads } from '@floy/contracts';
+import {
+  subjectOf,
+  type Deployers,
+  type EventData,
+  type EventType,
+  type MessageCatalogue,
+  type MessageKind,
+  type MessagePayloads,
+} from '@floy/contracts';
 import type { Knex } from 'knex';
 import type pg from 'pg';
 import type { CommitEffects, Nudge, OutgoingMessage } from './after-commit.js';
+import { writingEvents, writingMessages, type NewMessage } from './commit-statements.js';
 import { newId } from './ids.js';
 import { createQueriesOn } from './queries.js';
+import { changesOf, rowOf, rowsOf, type AnswersOf, type Statement } from './statement.js';
 import {
   createRunStatement,
   isStalePlan,
+  type Answer,
   type RunStatement,
   type Statements,
 } from './statements.js';
 
-export interface NewEvent {
+/** A line of history: its data is what the catalogue says for its type. */
+export type NewEvent<T extends EventType = EventType> = {
   /** Whose history: a deployment's id, or an environment's for what belongs to no deployment. */
-  stream: string;
-  /** What happened, in the past tense: `deployment.started`. */
-  type: string;
+  readonly stream: string;
+  readonly type: T;
   /** The id of what it happened to. */
-  subject: string;
+  readonly subject: string;
   /** Who caused it; empty for Floy itself. */
-  actor?: string;
-  data?: Record<string, unknown>;
-}
+  readonly actor?: string;
+} & (object extends EventData<T>
+  ? { readonly data?: EventData<T> }
+  : { readonly data: EventData<T> });
 
 /**
- * One transaction. What is asked of `rows`, `row`, `execute` and `built` is carried out in the order
- * of the calls, also where they are not waited for one by one: `Promise.all([…])` is one trip to
- * Postgres and back. What goes through `knex` is sent some turns of the event loop later.
+ * One transaction. Statements are sent one after the other; those that travel together are given to
+ * one call of `together`. A second call while the first one is not answered yet is a mistake of the
+ * caller, who would rely on an order that nobody can see, and it throws.
  */
 export interface Transaction {
-  /** Builds queries for `built`; one that is awaited by itself fails. */
+  /** Who puts releases where, by type of environment. */
+  readonly deployers: Deployers;
+  /** Builds queries for statements; one that is awaited by itself fails. */
   readonly build: Knex;
   /** Builds queries and runs them here. */
   readonly knex: Knex;
-  rows<T extends object>(sql: string, bindings?: readonly unknown[]): Promise<T[]>;
+  /**
+   * Carries out all of them in this order, in one trip to Postgres and back. Each sees what those
+   * before it have done, and what others had committed when it began.
+   */
+  together<S extends readonly Statement<unknown>[]>(...statements: S): Promise<AnswersOf<S>>;
+  rows<T extends object>(sql: string, values?: readonly unknown[]): Promise<T[]>;
   /** The only row, or undefined. */
-  row<T extends object>(sql: string, bindings?: readonly unknown[]): Promise<T | undefined>;
+  row<T extends object>(sql: string, values?: readonly unknown[]): Promise<T | undefined>;
   /** How many rows a statement changed. */
-  execute(sql: string, bindings?: readonly unknown[]): Promise<number>;
-  /** What a query of Knex' answers, and how many rows it changed. */
-  built<T extends object>(query: Knex.QueryBuilder): Promise<{ rows: T[]; changed: number }>;
+  execute(sql: string, values?: readonly unknown[]): Promise<number>;
   /** A statement whose answer nobody needs: carried out with the last ones before the commit. */
-  atEnd(sql: string, bindings?: readonly unknown[]): void;
+  atEnd(sql: string, values?: readonly unknown[]): void;
   /** Adds a message: at once, or not before `at`. */
   send<K extends MessageKind>(kind: K, payload: MessagePayloads[K], at?: Date): void;
   /** Adds a line of history; written by the last statements before the commit. */
-  event(event: NewEvent): void;
+  event<T extends EventType>(event: NewEvent<T>): void;
   nudge(nudge: Nudge): void;
   /** Postgres' clock when the transaction began. */
   now(): Promise<Date>;
 }
 
-/** How long a message that was published right after its commit is left alone by the relay. */
-const firstRelaySeconds = 2;
 const maxRuns = 8;
 
 /** What transactions run on. */
@@ -61,6 +76,8 @@ export interface Connections {
   readonly statements: Statements;
   /** A knex that only builds. */
   readonly build: Knex;
+  readonly deployers: Deployers;
+  readonly catalogue: MessageCatalogue;
 }
 
 /**
@@ -89,9 +106,8 @@ async function runOnce<T>(
   work: (tx: Transaction) => Promise<T>,
   effects: CommitEffects,
 ): Promise<T> {
-  const { pool, statements, build } = connections;
-  const connection = await pool.connect();
-  const send = createRunStatement(connection, statements);
+  const connection = await connections.pool.connect();
+  const send = createRunStatement(connection, connections.statements);
   /** Why nothing is sent any more: outside of the transaction it would happen by itself. */
   let over: Error | undefined;
   const run: RunStatement = (sql, values) => (over ? Promise.reject(over) : send(sql, values));
@@ -100,16 +116,15 @@ async function runOnce<T>(
     // Travels with the first statement. Alone it fails only with its connection.
     const begun = send('BEGIN');
     begun.catch((error: Error) => (over = error));
-    const { tx, finish } = createTransaction(build, run, effects);
+    const { tx, last } = createTransaction(connections, run, effects);
     const value = await work(tx);
-    // Travels with the last statements: where one of these fails, Postgres answers ROLLBACK.
-    const last = [begun, ...finish()];
-    const committed = run('COMMIT');
+    // Where one of the last statements fails, Postgres answers the COMMIT by ROLLBACK.
+    const answers = sendAll(run, [...last(), commit]);
     over ??= new Error('The transaction is over');
-    await Promise.allSettled([...last, committed]);
-    await Promise.all(last);
-    const { command } = await committed;
-    if (command !== 'COMMIT')
+    await Promise.allSettled([begun, ...answers]);
+    await begun;
+    const committed = (await Promise.all(answers)).at(-1);
+    if (committed?.command !== 'COMMIT')
       throw new Error('A statement of the transaction had failed, so that it was rolled back');
     return value;
   } catch (error) {
@@ -121,46 +136,62 @@ async function runOnce<T>(
   }
 }
 
-function createTransaction(build: Knex, run: RunStatement, effects: CommitEffects) {
-  const outbox: {
-    id: string;
-    kind: MessageKind;
-    subject: string;
-    payload: string;
-    at: Date | null;
-  }[] = [];
+const commit = changesOf('COMMIT');
+
+/** Sends statements in their order without waiting in between, so that they travel together. */
+function sendAll(run: RunStatement, statements: readonly Statement<unknown>[]): Promise<Answer>[] {
+  return statements.map(({ sql, values }) => run(sql, values));
+}
+
+function createTransaction(
+  { build, deployers, catalogue }: Connections,
+  run: RunStatement,
+  effects: CommitEffects,
+) {
+  const outbox: NewMessage[] = [];
   const history: NewEvent[] = [];
-  const atEnd: [sql: string, bindings?: readonly unknown[]][] = [];
+  const atEnd: Statement<number>[] = [];
   let knex: Knex | undefined;
   let startedAt: Date | undefined;
+  let unanswered = false;
 
+  async function together<S extends readonly Statement<unknown>[]>(
+    ...statements: S
+  ): Promise<AnswersOf<S>> {
+    if (unanswered) {
+      throw new Error(
+        'A statement of this transaction is not answered yet: wait for it, or send both together',
+      );
+    }
+    unanswered = true;
+    try {
+      const answers = await Promise.all(sendAll(run, statements));
+      return statements.map(({ read }, at) => read(answers[at]!)) as AnswersOf<S>;
+    } finally {
+      unanswered = false;
+    }
+  }
+
+  const alone = async <R>(statement: Statement<R>): Promise<R> => (await together(statement))[0];
   const tx: Transaction = {
+    deployers,
     build,
     get knex() {
-      return (knex ??= createQueriesOn(run));
+      return (knex ??= createQueriesOn((sql, values = []) =>
+        alone({ sql, values, read: (answer) => answer }),
+      ));
     },
-    rows: async <R extends object>(sql: string, bindings?: readonly unknown[]) =>
-      (await run(sql, bindings)).rows as R[],
-    row: async <R extends object>(sql: string, bindings?: readonly unknown[]) =>
-      (await run(sql, bindings)).rows[0] as R | undefined,
-    execute: async (sql, bindings) => (await run(sql, bindings)).rowCount,
-    async built<R extends object>(query: Knex.QueryBuilder) {
-      const { sql, bindings } = query.toSQL();
-      const { rows, rowCount } = await run(sql, bindings);
-      return { rows: rows as R[], changed: rowCount };
-    },
-    atEnd: (...statement) => void atEnd.push(statement),
+    together,
+    rows: (sql, values) => alone(rowsOf(sql, values)),
+    row: (sql, values) => alone(rowOf(sql, values)),
+    execute: (sql, values) => alone(changesOf(sql, values)),
+    atEnd: (sql, values) => void atEnd.push(changesOf(sql, values)),
     send(kind, payload, at) {
-      const subject = subjectOf(kind, payload);
-      outbox.push({
-        id: newId('msg'),
-        kind,
-        subject,
-        payload: JSON.stringify(payload),
-        at: at ?? null,
-      });
+      const subject = subjectOf(catalogue, kind, payload);
+      const text = JSON.stringify(payload);
+      outbox.push({ id: newId('msg'), kind, subject, payload: text, at: at ?? null });
     },
-    event: (event) => void history.push(event),
+    event: (event) => void history.push(event as NewEvent),
     nudge: (nudge) => void effects.nudges.push(nudge),
     async now() {
       startedAt ??= (await tx.row<{ now: Date }>('SELECT now()'))?.now ?? new Date(NaN);
@@ -168,68 +199,25 @@ function createTransaction(build: Knex, run: RunStatement, effects: CommitEffect
     },
   };
 
-  /**
-   * Sends what was gathered, in one trip: nothing of it is needed by anything but the commit. What
-   * cannot be sent is thrown at once, before there is a commit.
-   */
-  function finish(): Promise<unknown>[] {
+  /** What was gathered: nothing of it is needed by anything but the commit. */
+  function last(): Statement<unknown>[] {
+    const due = outbox.filter(({ at }) => at === null);
+    effects.messages.push(...due.map(({ id, kind }): OutgoingMessage => ({ id, kind, claims: 0 })));
     const streams = [...new Set(history.map(({ stream }) => stream))].sort();
+    effects.nudges.push(...streams.map((id): Nudge => ({ topic: 'stream', id })));
     return [
-      ...atEnd.map((statement) => run(...statement)),
-      ...(outbox.length > 0 ? [writeMessages()] : []),
-      ...streams.map(writeEvents),
+      ...atEnd,
+      ...(outbox.length > 0 ? [writingMessages(outbox)] : []),
+      ...streams.map((stream) => {
+        return writingEvents(
+          stream,
+          history.filter((event) => event.stream === stream),
+        );
+      }),
     ];
   }
 
-  function writeMessages(): Promise<unknown> {
-    const due = outbox.filter(({ at }) => at === null);
-    effects.messages.push(...due.map(({ id, kind }): OutgoingMessage => ({ id, kind, claims: 0 })));
-    return run(
-      `INSERT INTO messages (id, kind, subject, payload, publish_at)
-       SELECT id, kind, subject, payload::jsonb,
-              coalesce(at::timestamptz, clock_timestamp() + make_interval(secs => ${firstRelaySeconds}))
-       FROM unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[]) AS m(id, kind, subject, payload, at)`,
-      [
-        outbox.map(({ id }) => id),
-        outbox.map(({ kind }) => kind),
-        outbox.map(({ subject }) => subject),
-        outbox.map(({ payload }) => payload),
-        outbox.map(({ at }) => at?.toISOString() ?? null),
-      ],
-    );
-  }
-
-  /**
-   * Raising a stream's counter locks its row until the commit, so numbers commit in order and a
-   * reader that has seen 7 will never be handed 6. Streams are taken in id order, as last locks.
-   */
-  function writeEvents(stream: string): Promise<unknown> {
-    const events = history.filter((event) => event.stream === stream);
-    effects.nudges.push({ topic: 'stream', id: stream });
-    return run(
-      `WITH raised AS (
-         INSERT INTO event_streams AS s (stream, seq) VALUES (?, ?)
-         ON CONFLICT (stream) DO UPDATE SET seq = s.seq + excluded.seq RETURNING seq
-       )
-       INSERT INTO events (stream, seq, id, type, subject, actor, data)
-       SELECT ?, raised.seq - ? + e.position, e.id, e.type, e.subject, e.actor, e.data::jsonb
-       FROM raised, unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[])
-         WITH ORDINALITY AS e(id, type, subject, actor, data, position)`,
-      [
-        stream,
-        events.length,
-        stream,
-        events.length,
-        events.map(() => newId('evt')),
-        events.map(({ type }) => type),
-        events.map(({ subject }) => subject),
-        events.map(({ actor }) => actor ?? ''),
-        events.map(({ data }) => JSON.stringify(data ?? {})),
-      ],
-    );
-  }
-
-  return { tx, finish };
+  return { tx, last };
 }
 
 /**

@@ -115,7 +115,7 @@ function expireInstances(release: ReleaseNode, now: Millis): Change[] {
     .flatMap((instance): Change[] => {
       const message = instance.started
         ? `Timed out after ${release.timeoutSeconds} s`
-        : 'No deployer took the work in time: is a physical-deployer running?';
+        : 'No deployer took the work in time: is one running?';
       return [
         { do: 'end-instance', instanceId: instance.id, status: 'failed', message },
         { do: 'stop-instance', instanceId: instance.id },

@@ -13,8 +13,7 @@ export function fold(tree: DeploymentTree, now: Millis): Change[] {
   const { deployment } = tree;
   if (deployment.phase === 'done') return [];
   if (deployment.status === 'pending') return foldPending(tree, now);
-  // The plan of this round is still to come; tasks that a retry keeps are there before it.
-  if (tree.workflow === null || tree.workflow.status === 'pending') return [];
+  if (tree.workflow === null || tree.workflow.status === 'pending') return foldUnplanned(tree, now);
 
   const stops = giveUpStops(tree, now);
   if (stops.length > 0) return stops;
@@ -41,6 +40,13 @@ function foldPending({ deployment }: DeploymentTree, now: Millis): Change[] {
   if (deployment.deadlineAt === null || now < deployment.deadlineAt) return [];
   const behind = deployment.waitingFor || 'other deployments';
   return [{ do: 'end-unplanned', message: `Waited too long behind ${behind}` }];
+}
+
+/** The plan of this round is still to come; tasks that a retry keeps are there before it. */
+function foldUnplanned({ deployment }: DeploymentTree, now: Millis): Change[] {
+  if (deployment.deadlineAt === null || now < deployment.deadlineAt) return [];
+  const message = 'The deployment was not planned in time: is a workflow-manager running?';
+  return [{ do: 'end-unplanned', message }];
 }
 
 function foldReleases(tree: DeploymentTree, now: Millis): Change[] {

@@ -1,5 +1,4 @@
 export * from './errors.js';
-export * from './release-settings.js';
 export * from './states.js';
 export * from './tree.js';
 export * from './change.js';

@@ -12,7 +12,7 @@ const application = (name: string, more: Partial<PlanApplication> = {}): PlanApp
 
 describe('planTasks', () => {
   it('builds, tests and deploys, each behind the other', () => {
-    const tasks = planTasks([application('api', { tests: true })], 'deploy');
+    const tasks = planTasks([application('api', { tests: true })], { reuses: false });
     expect(tasks.map(({ type, dependsOn }) => [type, dependsOn])).toEqual([
       ['build', []],
       ['test', ['api build']],
@@ -21,10 +21,9 @@ describe('planTasks', () => {
   });
 
   it('deploys what is required first, whatever the order asked for', () => {
-    const tasks = planTasks(
-      [application('web', { requires: ['api'] }), application('api')],
-      'deploy',
-    );
+    const tasks = planTasks([application('web', { requires: ['api'] }), application('api')], {
+      reuses: false,
+    });
     expect(tasks.map(({ key }) => key)).toEqual([
       'api build',
       'api deploy',
@@ -35,12 +34,12 @@ describe('planTasks', () => {
   });
 
   it('leaves build and test out of a rollback', () => {
-    const tasks = planTasks([application('api', { tests: true })], 'rollback');
+    const tasks = planTasks([application('api', { tests: true })], { reuses: true });
     expect(tasks.map(({ type, dependsOn }) => [type, dependsOn])).toEqual([['deploy', []]]);
   });
 
   it('names a circle', () => {
     const circle = [application('a', { requires: ['b'] }), application('b', { requires: ['a'] })];
-    expect(() => planTasks(circle, 'deploy')).toThrow('a → b → a');
+    expect(() => planTasks(circle, { reuses: false })).toThrow('a → b → a');
   });
 });

@@ -23,18 +23,18 @@ export interface PlannedTask {
 /**
  * The tasks of a deployment in an order in which each stands behind what it depends on: build, then
  * test, then deploy; a deploy waits for the deploys of the applications that it `requires`, where
- * they are part of the same deployment. A rollback has deploy tasks only.
+ * they are part of the same deployment. One that `reuses` earlier releases has deploy tasks only.
  *
  * Throws InvalidRequestError where `requires` runs in a circle.
  */
 export function planTasks(
   applications: readonly PlanApplication[],
-  kind: 'deploy' | 'rollback',
+  { reuses }: { readonly reuses: boolean },
 ): PlannedTask[] {
   return requiredFirst(applications).flatMap((application) => {
     const chain: TaskType[] = [];
-    if (kind === 'deploy' && application.builds) chain.push('build');
-    if (kind === 'deploy' && application.tests) chain.push('test');
+    if (!reuses && application.builds) chain.push('build');
+    if (!reuses && application.tests) chain.push('test');
     chain.push('deploy');
     return chain.map((type, index): PlannedTask => {
       const before = chain[index - 1];

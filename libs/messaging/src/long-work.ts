@@ -1,4 +1,4 @@
-import { subjectOf, type MessageKind, type MessagePayloads } from '@floy/contracts';
+import type { MessageKind, MessagePayloads } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
 import { endLease, lookAtLease, revokeLeases, takeLease, type Lease } from '@floy/database/leases';
 import { LeaseLostError } from '@floy/domain';
@@ -70,7 +70,7 @@ async function claimWork<K extends MessageKind>(
       const message = await lockMessage(tx, messageId, kind);
       if (!message) return null;
       const payload = message.payload as MessagePayloads[K];
-      const subject = subjectOf(message.kind, message.payload);
+      const { subject } = message;
       if (message.claims >= maxClaims) {
         // The last claim may be at work yet: then the end is not ours to write.
         const last = await lookAtLease(tx, subject);
@@ -85,15 +85,13 @@ async function claimWork<K extends MessageKind>(
         finishMessage(tx, messageId);
         return null;
       }
-      const [attempt] = await Promise.all([
-        takeLease(tx, subject, keeper.holder, mayTakeOver),
-        // Looked at again when the lease would have run out; a copy that comes then finds it renewed.
-        tx.execute(
-          `UPDATE messages SET claims = claims + 1,
-             publish_at = (SELECT expires_at FROM leases WHERE subject = ?) + interval '100 milliseconds' WHERE id = ?`,
-          [subject, messageId],
-        ),
-      ]);
+      const attempt = await takeLease(tx, subject, keeper.holder, mayTakeOver);
+      // Looked at again when the lease would have run out; a copy that comes then finds it renewed.
+      await tx.execute(
+        `UPDATE messages SET claims = claims + 1,
+           publish_at = (SELECT expires_at FROM leases WHERE subject = ?) + interval '100 milliseconds' WHERE id = ?`,
+        [subject, messageId],
+      );
       if (!attempt.taken) {
         // A copy of what is in work comes back when the lease would have run out; other work on
         // the same subject when it may have been freed.

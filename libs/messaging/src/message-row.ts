@@ -5,6 +5,8 @@ import { FloyError, messageOf } from '@floy/domain';
 export interface MessageRow {
   id: string;
   kind: MessageKind;
+  /** The id that it is about. */
+  subject: string;
   payload: MessagePayloads[MessageKind];
   claims: number;
   errors: number;
@@ -24,7 +26,7 @@ export function lockMessage(
   kind: MessageKind,
 ): Promise<MessageRow | undefined> {
   return tx.row<MessageRow>(
-    `SELECT id, kind, payload, claims, errors FROM messages
+    `SELECT id, kind, subject, payload, claims, errors FROM messages
      WHERE id = ? AND kind = ? AND done_at IS NULL FOR UPDATE SKIP LOCKED`,
     [id, kind],
   );

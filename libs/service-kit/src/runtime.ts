@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { deployers } from '@floy/contracts';
 import { createDatabase } from '@floy/database/database';
 import { createListener } from '@floy/database/listener';
 import { createLeaseKeeper } from '@floy/messaging/lease-keeper';
@@ -71,6 +72,7 @@ async function open(
     applicationName: `floy-${name}`,
     publisher,
     poolSize: 16,
+    deployers,
   });
   opened.push(() => database.close());
   const listener = createListener(url, (error) =>
@@ -106,6 +108,7 @@ async function open(
       publisher,
       keeper,
       sealer,
+      deployers,
       logger,
       metrics,
       redactor,

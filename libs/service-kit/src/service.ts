@@ -1,3 +1,4 @@
+import type { Deployers } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
 import type { Listener } from '@floy/database/listener';
 import type { LeaseKeeper } from '@floy/messaging/lease-keeper';
@@ -22,6 +23,8 @@ export interface ServiceDeps {
   readonly publisher: BusPublisher;
   readonly keeper: LeaseKeeper;
   readonly sealer: Sealer;
+  /** Who puts releases where; the database and the queues know the same. */
+  readonly deployers: Deployers;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly redactor: Redactor;

@@ -1,9 +1,7 @@
-import type { Role } from '@floy/contracts';
+import { reaches, type Role } from '@floy/contracts';
 import type { TokenHolder } from '@floy/database/repositories/tokens';
 import { ForbiddenError, UnauthorizedError } from '@floy/domain';
 import type { RouteRole } from '@floy/service-kit/http-route';
-
-const ranks: Record<Role, number> = { viewer: 1, deployer: 2, admin: 3 };
 
 /** Whoever asks on a route that needs no token. */
 export const anyone: TokenHolder = { id: '', owner: '', role: 'viewer' };
@@ -17,7 +15,7 @@ export function bearerToken(header: string | undefined): string {
 
 /** Throws ForbiddenError when the holder's role does not reach. */
 export function requireRole(holder: TokenHolder, needed: Role): void {
-  if (ranks[holder.role] >= ranks[needed]) return;
+  if (reaches(holder.role, needed)) return;
   throw new ForbiddenError(`This needs the role ${needed}; the token has ${holder.role}`);
 }
 

@@ -35,11 +35,12 @@ export async function runRequest(
   input: Input<never, never, never>,
   bytes: Uint8Array,
 ): Promise<Reply> {
-  const actor = { name: exchange.caller.owner, tokenId: exchange.caller.id };
-  if (route.method === 'GET') return route.handle(createScope(deps, actor), input);
+  const { owner, id, role } = exchange.caller;
+  const actor = { name: owner, tokenId: id };
+  if (route.method === 'GET') return route.handle(createScope(deps, actor, role), input);
   const repeatable = repeatableOf(route, exchange, bytes);
   const { reply, repeated } = await deps.database.transaction(async (tx): Promise<Ran> => {
-    const scope = createScope(deps, actor, tx);
+    const scope = createScope(deps, actor, role, tx);
     const keys = createIdempotencyKeys(tx.knex, deps.sealer);
     if (repeatable !== undefined) {
       const claim = await keys.claim(repeatable);

@@ -1,15 +1,8 @@
-import type {
-  CommandResult,
-  DeployResult,
-  Environment,
-  PhysicalDeployer,
-  ServiceStatus,
-} from '@floy/contracts';
-import { readDeploymentInfo, readHealth } from '@floy/database/read-models/instances';
+import type { CommandResult, Environment, PhysicalDeployer, ServiceStatus } from '@floy/contracts';
+import { accessTo } from '@floy/database/access';
 import { applicationOfService } from '@floy/database/read-models/services';
-import { advanceDeployment } from '@floy/database/transitions/advance';
-import { rollbackDeployment } from '@floy/database/transitions/rollback-deployment';
-import { ConflictError, messageOf, NotFoundError } from '@floy/domain';
+import { ConflictError, messageOf } from '@floy/domain';
+import { createDeployer } from '@floy/managers/deployer';
 import { basename } from 'node:path';
 import { askedHosts, type AskedHost } from './questions/asked-hosts.js';
 import { commandOn } from './questions/command-on.js';
@@ -32,8 +25,7 @@ export interface DeployerAction {
 
 /**
  * The seeds' PhysicalDeployer for one environment. What changes something holds the targets on the
- * hosts and is a ConflictError while a release has them. Deployments and rollbacks are carried out by
- * messages, so that no process has to live through them: those calls answer how far it is.
+ * hosts and is a ConflictError while a release has them.
  */
 export function createPhysicalDeployer(
   deps: DeployerDeps,
@@ -48,40 +40,8 @@ export function createPhysicalDeployer(
     applicationId: await applicationOfService(database.knex, environmentId, name),
   });
 
-  async function resultOf(deploymentId: string): Promise<DeployResult> {
-    const info = await readDeploymentInfo(database.knex, deploymentId);
-    const { message, checks } = await readHealth(database.knex, deploymentId);
-    return {
-      success: info.status === 'success',
-      message: `Deployment ${deploymentId} is ${info.status}: ${message}`,
-      deploymentId,
-      details: { ...info, checks },
-    };
-  }
-
   return {
-    /** Hands out what of the deployment is ready to go to hosts; does nothing where that was done. */
-    async deploy({ deploymentId }) {
-      await database.transaction((tx) => advanceDeployment(tx, deploymentId));
-      return resultOf(deploymentId);
-    },
-
-    /** Makes the deployment that returns to what an earlier one brought, and answers for that. */
-    async rollback({ deploymentId, targetDeploymentId }) {
-      const rollback = await database.transaction(async (tx) => {
-        const target = await tx.row<{ version_id: string }>(
-          'SELECT version_id FROM deployments WHERE id = ? AND environment_id = ?',
-          [targetDeploymentId, environmentId],
-        );
-        if (!target) throw new NotFoundError(`There is no deployment ${targetDeploymentId} here`);
-        const options = { targetVersionId: target.version_id, actor: 'deployer' };
-        return rollbackDeployment(tx, deploymentId, options);
-      });
-      return resultOf(rollback.id);
-    },
-
-    getDeploymentInfo: (deploymentId) => readDeploymentInfo(database.knex, deploymentId),
-    healthCheck: (deploymentId) => readHealth(database.knex, deploymentId),
+    ...createDeployer(accessTo(database)),
 
     uploadArtifact(hosts, artifact) {
       const to = asked(hosts);

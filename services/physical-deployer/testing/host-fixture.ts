@@ -1,5 +1,5 @@
 import { createRedactor } from '@floy/secrets/redaction';
-import type { HostSettings } from '@floy/domain';
+import type { HostSettings } from '@floy/contracts';
 import { type SshdHost, startSshdFleet } from '@floy/local-servers/sshd';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,5 +1,5 @@
 import { readKey } from './check-config.js';
-import { overlayConfig } from './physical-settings.js';
+import { overlayConfig } from './overlay-config.js';
 import { fillTemplate, type TemplateValues } from './template.js';
 
 type Config = Readonly<Record<string, unknown>>;

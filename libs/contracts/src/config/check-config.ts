@@ -7,7 +7,6 @@ import {
   type ConfigKeyName,
   type ConfigValue,
 } from './config-keys.js';
-import type { HostEntry } from './hosts.js';
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -18,12 +17,10 @@ export function environmentConfigProblems(
 ): Record<string, string> {
   const problems = knownKeyProblems(config);
   for (const [name, key] of Object.entries<ConfigKey>(configKeys)) {
-    if (key.required && key.places.includes(type) && isAbsent(config[name])) {
+    if (key.required && key.place === type && isAbsent(config[name])) {
       problems[`config.${name}`] ??= `is required in a ${type} environment`;
     }
   }
-  const hosts = type === 'physical' ? readOrUndefined('hosts', config) : undefined;
-  if (hosts !== undefined) Object.assign(problems, hostProblems(hosts));
   return problems;
 }
 
@@ -67,25 +64,6 @@ function knownKeyProblems(config: Config): Record<string, string> {
     });
   }
   return problems;
-}
-
-function hostProblems(hosts: readonly HostEntry[]): Record<string, string> {
-  if (hosts.length === 0) return { 'config.hosts': 'must name at least one host' };
-  const problems: Record<string, string> = {};
-  const ids = new Set<string>();
-  for (const [index, { instanceId }] of hosts.entries()) {
-    if (instanceId === undefined) continue;
-    if (ids.has(instanceId)) {
-      problems[`config.hosts[${index}].instance_id`] = 'is the instance id of another host';
-    }
-    ids.add(instanceId);
-  }
-  return problems;
-}
-
-function readOrUndefined<N extends ConfigKeyName>(name: N, config: Config) {
-  if (isAbsent(config[name])) return undefined;
-  return configKeys[name].kind.read(config[name], name, () => {}) as ConfigValue<N> | undefined;
 }
 
 function isAbsent(value: unknown): boolean {

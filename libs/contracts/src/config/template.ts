@@ -13,6 +13,7 @@ export const templateNames = [
   'instance_id',
   'release_path',
   'artifact_sha256',
+  'image',
 ] as const;
 /** See {@link templateNames}. */
 export type TemplateName = (typeof templateNames)[number];

@@ -1,9 +1,6 @@
 import type { Knex } from 'knex';
 
-/**
- * The core schema. Schemas grow and are not changed: N and N+1 of Floy run side by side, so a later
- * migration may add tables and nullable or defaulted columns, and nothing else.
- */
+/** The schema. What a later migration may do is in CONTRIBUTING.md: N and N+1 run side by side. */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(schema);
 }
@@ -22,7 +19,9 @@ CREATE TABLE installation (
 CREATE SEQUENCE epochs AS bigint;
 SELECT setval('epochs', (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
 
+-- Two starts at once must not set the sequence back behind what the other has drawn since.
 CREATE FUNCTION raise_epoch() RETURNS bigint LANGUAGE sql AS $$
+  SELECT pg_advisory_xact_lock(hashtext('floy epochs'));
   SELECT setval('epochs', greatest(nextval('epochs'), (extract(epoch FROM clock_timestamp()) * 1000)::bigint))
 $$;
 
@@ -55,7 +54,7 @@ CREATE INDEX applications_newest ON applications (created_at DESC, id DESC);
 CREATE TABLE environments (
   id text PRIMARY KEY,
   name text NOT NULL UNIQUE,
-  type text NOT NULL CHECK (type IN ('kubernetes', 'physical')),
+  type text NOT NULL,
   config jsonb NOT NULL DEFAULT '{}',
   sealed_config bytea,
   is_active boolean NOT NULL DEFAULT true,
@@ -67,11 +66,13 @@ CREATE INDEX environments_newest ON environments (created_at DESC, id DESC);
 -- The deployment's row is the one lock of everything below it (workflow, tasks, releases, instances).
 CREATE TABLE deployments (
   id text PRIMARY KEY,
-  version_id text NOT NULL REFERENCES versions,
+  -- Null where what is released is of no version that Floy knows.
+  version_id text REFERENCES versions,
   environment_id text NOT NULL REFERENCES environments,
-  kind text NOT NULL DEFAULT 'deploy' CHECK (kind IN ('deploy', 'rollback')),
+  -- What asked for it. Whatever changes targets is a deployment: one lock, slot, cancel and undo.
+  origin text NOT NULL DEFAULT 'deployment' CHECK (origin IN
+    ('deployment', 'rollback', 'release', 'instance-rollback', 'catch-up', 'webhook')),
   rollback_of text REFERENCES deployments,
-  automatic boolean NOT NULL DEFAULT false,
   status text NOT NULL DEFAULT 'pending',
   phase text NOT NULL DEFAULT 'queued'
     CHECK (phase IN ('queued', 'forward', 'stopping', 'undoing', 'done')),
@@ -142,6 +143,13 @@ CREATE TABLE tasks (
   not_run boolean NOT NULL DEFAULT false,
   payload text NOT NULL DEFAULT '',
   result text NOT NULL DEFAULT '',
+  error_message text NOT NULL DEFAULT '',
+  -- What a build made.
+  artifact_sha256 text,
+  image text,
+  commit text,
+  -- A hash of what goes in: a retry repeats a finished build or test only where it is another one.
+  inputs text NOT NULL DEFAULT '',
   -- What a deploy task makes its release from: ids, names and numbers, no secret.
   plan jsonb,
   timeout_seconds integer NOT NULL DEFAULT 1800,
@@ -155,13 +163,18 @@ CREATE TABLE tasks (
 );
 CREATE INDEX tasks_deployment ON tasks (deployment_id, position);
 CREATE INDEX tasks_newest ON tasks (created_at DESC, id DESC);
+CREATE INDEX tasks_undo_of ON tasks (undo_of) WHERE undo_of IS NOT NULL;
+CREATE INDEX tasks_application ON tasks (application_id);
+CREATE INDEX tasks_waiting ON tasks (scheduled_at, position)
+  WHERE status = 'pending' AND scheduled_at IS NOT NULL;
 
--- What can be acted on by one worker at a time; outlives releases.
+-- A place that one application in one environment has claimed, and what one worker at a time may act
+-- on; outlives releases. Only its deployer knows what its place means.
 CREATE TABLE targets (
   id text PRIMARY KEY,
-  host text NOT NULL,
-  port integer NOT NULL,
-  deploy_path text NOT NULL,
+  kind text NOT NULL,
+  place_key text NOT NULL,
+  place jsonb NOT NULL,
   environment_id text NOT NULL REFERENCES environments ON DELETE CASCADE,
   application_id text NOT NULL REFERENCES applications ON DELETE CASCADE,
   instance_id text NOT NULL UNIQUE,
@@ -169,7 +182,7 @@ CREATE TABLE targets (
   last_good_release_id text,
   observed_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  UNIQUE (host, port, deploy_path)
+  UNIQUE (kind, place_key)
 );
 CREATE INDEX targets_owner ON targets (environment_id, application_id);
 
@@ -181,18 +194,25 @@ CREATE TABLE releases (
   task_id text NOT NULL REFERENCES tasks,
   application_id text NOT NULL REFERENCES applications,
   environment_id text NOT NULL REFERENCES environments,
-  version_id text NOT NULL REFERENCES versions,
+  deployer text NOT NULL,
+  version_id text REFERENCES versions,
+  -- The label that people see.
+  version text NOT NULL,
   service text NOT NULL,
   status text NOT NULL DEFAULT 'pending',
   undo boolean NOT NULL DEFAULT false,
   round integer NOT NULL DEFAULT 1,
   artifact_sha256 text,
+  image text,
+  -- What a deployer put there, sealed, for those that render it.
+  rendered bytea,
   -- The sealed snapshot of its deployment as it was then: what a rollback brings back.
   snapshot bytea,
   batches integer[] NOT NULL,
   bake_seconds integer NOT NULL DEFAULT 0,
   max_failures integer NOT NULL DEFAULT 0,
   approval boolean NOT NULL DEFAULT false,
+  run_once boolean NOT NULL DEFAULT false,
   timeout_seconds integer NOT NULL,
   retry_count integer NOT NULL DEFAULT 3,
   bake_until timestamptz,
@@ -204,6 +224,9 @@ CREATE TABLE releases (
 );
 CREATE INDEX releases_deployment ON releases (deployment_id);
 CREATE INDEX releases_task ON releases (task_id);
+CREATE INDEX releases_application ON releases (application_id, environment_id);
+CREATE INDEX releases_version ON releases (version_id);
+CREATE INDEX releases_service ON releases (environment_id, service);
 
 CREATE TABLE release_instances (
   id text PRIMARY KEY,
@@ -216,13 +239,17 @@ CREATE TABLE release_instances (
   position integer NOT NULL,
   status text NOT NULL DEFAULT 'pending',
   step text NOT NULL DEFAULT '',
+  failed_step text NOT NULL DEFAULT '',
   touched boolean NOT NULL DEFAULT false,
   verdict text CHECK (verdict IN ('untouched', 'reverted', 'new', 'unknown')),
   stopping boolean NOT NULL DEFAULT false,
   observed text CHECK (observed IN ('new', 'other')),
+  observed_version text NOT NULL DEFAULT '',
   from_release_id text,
   attempts integer NOT NULL DEFAULT 0,
   error_message text NOT NULL DEFAULT '',
+  -- The first start of any work on it, and the latest.
+  begun_at timestamptz,
   started_at timestamptz,
   updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   completed_at timestamptz,
@@ -231,6 +258,7 @@ CREATE TABLE release_instances (
 );
 CREATE INDEX release_instances_deployment ON release_instances (deployment_id, position);
 CREATE INDEX release_instances_target ON release_instances (target_id);
+CREATE INDEX release_instances_content ON release_instances (content_release_id);
 
 -- Which releases were healthy where: what can be rolled back to, and what pruning may not take.
 CREATE TABLE healthy_releases (
@@ -239,6 +267,7 @@ CREATE TABLE healthy_releases (
   healthy_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (target_id, release_id)
 );
+CREATE INDEX healthy_releases_release ON healthy_releases (release_id);
 
 CREATE TABLE artifacts (
   sha256 text PRIMARY KEY,
@@ -307,4 +336,75 @@ CREATE TABLE task_logs (
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
   PRIMARY KEY (task_id, seq)
 );
+
+-- Live questions to a deployer: sealed request, sealed and bounded answer, deleted after a minute.
+CREATE TABLE questions (
+  id text PRIMARY KEY,
+  kind text NOT NULL,
+  environment_id text NOT NULL,
+  target_id text,
+  request bytea NOT NULL,
+  answer bytea,
+  asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  answer_by timestamptz NOT NULL,
+  begun_at timestamptz,
+  answered_at timestamptz
+);
+
+CREATE TABLE host_keys (
+  environment_id text NOT NULL REFERENCES environments ON DELETE CASCADE,
+  host text NOT NULL,
+  port integer NOT NULL,
+  fingerprint text NOT NULL,
+  pinned_by text NOT NULL,
+  pinned_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (environment_id, host, port)
+);
+
+CREATE TABLE tokens (
+  id text PRIMARY KEY,
+  name text NOT NULL,
+  owner text NOT NULL,
+  role text NOT NULL CHECK (role IN ('viewer', 'deployer', 'admin')),
+  hash bytea NOT NULL UNIQUE,
+  created_by text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  last_used_at timestamptz
+);
+
+-- Browser sessions of the Bull Board, made from a token and ended with it.
+CREATE TABLE sessions (
+  hash bytea PRIMARY KEY,
+  token_id text NOT NULL REFERENCES tokens ON DELETE CASCADE,
+  expires_at timestamptz NOT NULL
+);
+
+CREATE TABLE idempotency_keys (
+  token_id text NOT NULL,
+  route text NOT NULL,
+  key text NOT NULL,
+  body_hash bytea NOT NULL,
+  status integer,
+  location text,
+  answer bytea,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (token_id, route, key)
+);
+
+CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
+
+CREATE TABLE audit (
+  id text PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  actor text NOT NULL,
+  token_id text,
+  action text NOT NULL,
+  subject text NOT NULL DEFAULT '',
+  outcome integer NOT NULL,
+  request_id text NOT NULL DEFAULT '',
+  data jsonb NOT NULL DEFAULT '{}'
+);
+CREATE INDEX audit_newest ON audit (at DESC, id DESC);
 `;

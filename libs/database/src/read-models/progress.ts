@@ -1,7 +1,7 @@
 import type { DeploymentProgress } from '@floy/contracts';
 import type { Knex } from 'knex';
 import { readDeployment } from '../repositories/deployments.js';
-import { tasksOfDeployment } from '../repositories/tasks.js';
+import { tasksOfDeployment } from './tasks.js';
 
 /** How far a deployment is. Throws NotFoundError. */
 export async function readProgress(knex: Knex, id: string): Promise<DeploymentProgress> {

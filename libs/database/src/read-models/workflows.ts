@@ -1,16 +1,9 @@
-import type { Task, Workflow, WorkflowStatus } from '@floy/contracts';
+import type { Task, Workflow } from '@floy/contracts';
 import type { Knex } from 'knex';
 import { findById, found } from '../repositories/find.js';
+import type { WorkflowRow } from '../rows.js';
 import { readDeployment } from '../repositories/deployments.js';
-import { tasksOfDeployment } from '../repositories/tasks.js';
-
-interface WorkflowRow {
-  readonly id: string;
-  readonly deployment_id: string;
-  readonly status: WorkflowStatus;
-  readonly created_at: Date;
-  readonly updated_at: Date;
-}
+import { tasksOfDeployment } from './tasks.js';
 
 /** A workflow with its tasks. Throws NotFoundError. */
 export async function readWorkflow(knex: Knex, id: string): Promise<Workflow> {
@@ -25,21 +18,12 @@ export async function readWorkflowOf(knex: Knex, deploymentId: string): Promise<
   return withTasks(knex, found(rows[0], 'workflow yet of deployment', deployment.id));
 }
 
-/** The workflow of a deployment that has one, in one trip. Throws NotFoundError. */
-export async function readPlannedWorkflow(knex: Knex, deploymentId: string): Promise<Workflow> {
-  const [rows, tasks] = await Promise.all([
-    knex<WorkflowRow>('workflows').where({ deployment_id: deploymentId }).select('*'),
-    tasksOfDeployment(knex, deploymentId),
-  ]);
-  const row = found((rows as WorkflowRow[])[0], 'workflow of deployment', deploymentId);
-  return workflowOf(row, tasks);
-}
-
 async function withTasks(knex: Knex, row: WorkflowRow): Promise<Workflow> {
   return workflowOf(row, await tasksOfDeployment(knex, row.deployment_id));
 }
 
-function workflowOf(row: WorkflowRow, tasks: Task[]): Workflow {
+/** The wire form of a row. */
+export function workflowOf(row: WorkflowRow, tasks: Task[]): Workflow {
   return {
     id: row.id,
     deployment_id: row.deployment_id,
@@ -48,4 +32,10 @@ function workflowOf(row: WorkflowRow, tasks: Task[]): Workflow {
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
   };
+}
+
+/** The deployment that a workflow carries out. Throws NotFoundError. */
+export async function deploymentOfWorkflow(knex: Knex, workflowId: string): Promise<string> {
+  const query = knex('workflows').where({ id: workflowId });
+  return (await findById<WorkflowRow>(query, 'wf', 'workflow', workflowId)).deployment_id;
 }

@@ -5,7 +5,8 @@ import { newId } from '../ids.js';
 import { duplicate, findById, found, isId, listed, referenced, refusing } from './find.js';
 import { openConfig, sealConfig, type StoredConfig } from './sealed-config.js';
 
-interface ApplicationRow extends StoredConfig {
+/** A row as it is stored. */
+export interface ApplicationRow extends StoredConfig {
   readonly id: string;
   readonly name: string;
   readonly repository: string;
@@ -23,17 +24,7 @@ export function createApplicationRepository(knex: Knex, sealer: Sealer): Applica
     details: { name: 'is taken by another application' },
   });
 
-  function applicationOf(row: ApplicationRow): Application {
-    return {
-      id: row.id,
-      name: row.name,
-      repository: row.repository,
-      type: row.type,
-      config: openConfig(sealer, table, row.id, row),
-      created_at: row.created_at.toISOString(),
-      updated_at: row.updated_at.toISOString(),
-    };
-  }
+  const applicationOf = (row: ApplicationRow): Application => openApplication(sealer, row);
 
   return {
     async create({ name, repository, type, config }) {
@@ -71,5 +62,18 @@ export function createApplicationRepository(knex: Knex, sealer: Sealer): Applica
       });
       found(removed === 1 ? id : undefined, 'application', id.slice(0, 100));
     },
+  };
+}
+
+/** The application of a row, with its config whole. */
+export function openApplication(sealer: Sealer, row: ApplicationRow): Application {
+  return {
+    id: row.id,
+    name: row.name,
+    repository: row.repository,
+    type: row.type,
+    config: openConfig(sealer, 'applications', row.id, row),
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
   };
 }

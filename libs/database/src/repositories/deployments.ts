@@ -1,9 +1,9 @@
 import type { Deployment, DeploymentRepository } from '@floy/contracts';
 import { ConflictError, isFinal } from '@floy/domain';
 import type { Knex } from 'knex';
-import type { DeploymentRow } from '../rows.js';
-import type { Transaction } from '../transaction.js';
-import { cancelDeployment } from '../transitions/cancel-deployment.js';
+import type { Access } from '../access.js';
+import { listedOrigins, type DeploymentRow } from '../rows.js';
+import { failDeployment } from '../transitions/cancel-deployment.js';
 import { createDeployment } from '../transitions/create-deployment.js';
 import { findById, listed } from './find.js';
 
@@ -11,12 +11,8 @@ interface DeploymentReading extends DeploymentRow {
   readonly application_ids: string[];
 }
 
-/** Runs work in a transaction: one of its own, or the caller's. */
-export type Transact = <T>(work: (tx: Transaction) => Promise<T>) => Promise<T>;
-
-/** Deployments: read from `knex`, written by transitions inside `transact`. */
-export function createDeploymentRepository(knex: Knex, transact: Transact): DeploymentRepository {
-  const getById = (id: string) => readDeployment(knex, id);
+/** Deployments: written by transitions. */
+export function createDeploymentRepository({ knex, transact }: Access): DeploymentRepository {
   return {
     create: (deployment) =>
       transact(async (tx) => {
@@ -28,9 +24,9 @@ export function createDeploymentRepository(knex: Knex, transact: Transact): Depl
         });
         return deploymentOf({ ...row, application_ids: [...deployment.application_ids] });
       }),
-    getById,
+    getById: (id) => readDeployment(knex, id),
     list({ status, environmentId, versionId, ...page }) {
-      const query = selectDeployments(knex);
+      const query = selectDeployments(knex).whereIn('origin', [...listedOrigins]);
       if (status !== undefined) query.where('status', status);
       if (environmentId !== undefined) query.where('environment_id', environmentId);
       if (versionId !== undefined) query.where('version_id', versionId);
@@ -43,7 +39,7 @@ export function createDeploymentRepository(knex: Knex, transact: Transact): Depl
         // Whatever else it may become is for its work to decide, and to have seen.
         if (status !== 'failed' || isFinal('deployment', now))
           throw new ConflictError(`Deployment ${id} is ${now}: it cannot be made ${status}`);
-        await cancelDeployment(tx, id, { rollback: true, actor: '', message: error_message });
+        await failDeployment(tx, id, error_message);
       }),
   };
 }
@@ -65,7 +61,7 @@ function selectDeployments(knex: Knex): Knex.QueryBuilder {
 function deploymentOf(row: DeploymentReading): Deployment {
   return {
     id: row.id,
-    version_id: row.version_id,
+    version_id: row.version_id ?? '',
     application_ids: row.application_ids,
     environment_id: row.environment_id,
     status: row.status,

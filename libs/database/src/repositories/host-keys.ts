@@ -64,7 +64,7 @@ function rowOf(place: HostKeyPlace, fingerprint: string, by: string) {
 
 function note(
   tx: Transaction,
-  type: string,
+  type: 'host-key.pinned' | 'host-key.approved',
   { environmentId, host, port }: HostKeyPlace,
   fingerprint: string,
   actor: string,

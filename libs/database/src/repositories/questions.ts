@@ -1,4 +1,4 @@
-import type { PhysicalQuestion, QuestionAnswer } from '@floy/contracts';
+import { deployerOf, type Question, type QuestionAnswer } from '@floy/contracts';
 import type { Sealer } from '@floy/secrets/sealing';
 import type { Knex } from 'knex';
 import { newId } from '../ids.js';
@@ -21,7 +21,7 @@ interface QuestionRow {
 export interface BegunQuestion {
   readonly id: string;
   readonly environmentId: string;
-  readonly question: PhysicalQuestion;
+  readonly question: Question;
   readonly answerBy: Date;
 }
 
@@ -31,22 +31,23 @@ export type QuestionState =
   | { readonly state: 'answered'; readonly answer: QuestionAnswer }
   | { readonly state: 'lost'; readonly begun: boolean };
 
-/** Asks: the row and the message that carries its id. Answers the question's id. */
+/** Asks the deployer of an environment: the row, and the message that carries its id. Answers the id. */
 export async function askQuestion(
   tx: Transaction,
   sealer: Sealer,
-  environmentId: string,
-  question: PhysicalQuestion,
+  environment: { readonly id: string; readonly type: string },
+  question: Question,
 ): Promise<string> {
+  const { messages } = deployerOf(tx.deployers, environment.type);
   const id = newId('qst');
   await tx.knex('questions').insert({
     id,
     kind: question.kind,
-    environment_id: environmentId,
+    environment_id: environment.id,
     request: sealer.seal(JSON.stringify(question), place('request', id)),
     answer_by: tx.knex.raw('clock_timestamp() + make_interval(secs => ?)', [question.timeout]),
   });
-  tx.send('answer-question', { question_id: id });
+  tx.send(messages.answer, { question_id: id });
   return id;
 }
 
@@ -63,7 +64,7 @@ export async function beginQuestion(
   );
   if (row === undefined) return undefined;
   const text = sealer.open(row.request, place('request', id)).toString('utf8');
-  const question = JSON.parse(text) as PhysicalQuestion;
+  const question = JSON.parse(text) as Question;
   return { id, environmentId: row.environment_id, question, answerBy: row.answer_by };
 }
 

@@ -1,3 +1,4 @@
+import type { TaskScheduler } from '@floy/contracts';
 import type { Change, DeploymentTree } from '@floy/domain';
 import { revokeLeases } from '../leases.js';
 import type { DeploymentRow } from '../rows.js';
@@ -6,7 +7,7 @@ import { endDeployment, planUndo, setPhase, setWaiting, settle } from './deploym
 import { bakeRelease, endRelease, stageInstances, switchInstances } from './release-changes.js';
 import { endInstance, giveUpStop, setVerdict, stopInstance } from './instance-changes.js';
 import { endUnplanned } from './end-unplanned.js';
-import { endTask, scheduleTask } from './task-changes.js';
+import { endTask } from './end-task.js';
 
 /** Carries out what the fold decided, in order. The deployment's row is locked. */
 export async function applyChanges(
@@ -14,8 +15,9 @@ export async function applyChanges(
   deployment: DeploymentRow,
   tree: DeploymentTree,
   changes: readonly Change[],
+  scheduler: Pick<TaskScheduler, 'scheduleTask'>,
 ): Promise<void> {
-  for (const change of changes) await applyChange(tx, deployment, tree, change);
+  for (const change of changes) await applyChange(tx, deployment, tree, change, scheduler);
 }
 
 async function applyChange(
@@ -23,10 +25,11 @@ async function applyChange(
   deployment: DeploymentRow,
   tree: DeploymentTree,
   change: Change,
+  scheduler: Pick<TaskScheduler, 'scheduleTask'>,
 ): Promise<void> {
   switch (change.do) {
     case 'schedule-task':
-      return scheduleTask(tx, deployment, change.taskId);
+      return scheduler.scheduleTask({ id: change.taskId });
     case 'end-task':
       return endTask(tx, deployment, change);
     case 'stop-task':

@@ -3,11 +3,12 @@ import {
   NotFoundError,
   endOpenWork,
   isFinal,
+  type DeploymentStatus,
   type DeploymentTree,
 } from '@floy/domain';
 import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
-import { advanceDeployment } from './advance.js';
+import { advanceDeployment, taskScheduler } from './advance.js';
 import { applyChanges } from './apply.js';
 import { endDeployment, setPhase } from './deployment-changes.js';
 import { endUnplanned } from './end-unplanned.js';
@@ -25,8 +26,8 @@ export const cancelledMessage = 'Deployment cancelled by user';
 export async function cancelDeployment(
   tx: Transaction,
   id: string,
-  options: { rollback: boolean; actor: string; message?: string },
-): Promise<DeploymentRow> {
+  options: { rollback: boolean; actor: string },
+): Promise<void> {
   const deployment = await lockDeployment(tx, id);
   if (!deployment) throw new NotFoundError(`There is no deployment ${id}`);
   if (isFinal('deployment', deployment.status)) {
@@ -41,31 +42,57 @@ export async function cancelDeployment(
     options.rollback,
     id,
   ]);
+  await endNow(tx, id, cancelledMessage, 'cancelled');
+}
+
+/**
+ * Ends a deployment as failed, for a reason of Floy's own. One that was planned is ended like a
+ * cancelled one: what runs is stopped, and touched targets return. Does nothing to one that has
+ * ended, nor, where `only` says a status, to one that has another.
+ */
+export async function failDeployment(
+  tx: Transaction,
+  id: string,
+  message: string,
+  only?: DeploymentStatus,
+): Promise<void> {
+  const deployment = await lockDeployment(tx, id);
+  if (!deployment || isFinal('deployment', deployment.status)) return;
+  if (only !== undefined && deployment.status !== only) return;
+  await endNow(tx, id, message, 'failed');
+}
+
+async function endNow(
+  tx: Transaction,
+  id: string,
+  message: string,
+  workflowEnd: 'cancelled' | 'failed',
+): Promise<void> {
   const locked = await lockTree(tx, id);
-  if (!locked) throw new NotFoundError(`There is no deployment ${id}`);
-  const { message = cancelledMessage } = options;
-  if (isPlanned(locked.tree)) await cancelPlanned(tx, locked.deployment, locked.tree, message);
-  else await endUnplanned(tx, deployment, message, 'cancelled');
+  if (!locked) return;
+  const { deployment, tree } = locked;
+  if (isPlanned(tree)) await endPlanned(tx, deployment, tree, message, workflowEnd);
+  else await endUnplanned(tx, deployment, message, workflowEnd);
   await advanceDeployment(tx, id);
-  const row = await tx.row<DeploymentRow>('SELECT * FROM deployments WHERE id = ?', [id]);
-  return row ?? deployment;
 }
 
 function isPlanned({ deployment, workflow }: DeploymentTree): boolean {
   return deployment.status === 'running' && workflow !== null && workflow.status !== 'pending';
 }
 
-async function cancelPlanned(
+async function endPlanned(
   tx: Transaction,
   deployment: DeploymentRow,
   tree: DeploymentTree,
   message: string,
+  workflowEnd: 'cancelled' | 'failed',
 ): Promise<void> {
-  // An undo that is on its way is what a cancel would do: it goes on.
+  // An undo that is on its way is what this would do: it goes on.
   const keepsUndo = deployment.phase === 'undoing' && deployment.rollback_on_cancel;
-  if (!keepsUndo) await applyChanges(tx, deployment, tree, endOpenWork(tree, message));
+  if (!keepsUndo)
+    await applyChanges(tx, deployment, tree, endOpenWork(tree, message), taskScheduler(tx));
   const end = { do: 'end-deployment', status: 'failed', message } as const;
-  await endDeployment(tx, deployment, end, 'cancelled');
+  await endDeployment(tx, deployment, end, workflowEnd);
   if (!keepsUndo) await setPhase(tx, deployment, 'stopping');
 }
 

@@ -1,7 +1,9 @@
-import { placesOf, type Place } from '@floy/contracts';
+import { findDeployer, type Place } from '@floy/contracts';
 import { ConflictError, FloyError, InvalidRequestError, NotFoundError } from '@floy/domain';
 import { newId } from '../ids.js';
-import type { DeploymentRow } from '../rows.js';
+import { placesOfService, type OpenEnvironment, type ServiceAsked } from '../places.js';
+import type { DeploymentRow, Origin } from '../rows.js';
+import { builtRowsOf, changesOf, rowOf, rowsOf } from '../statement.js';
 import type { Transaction } from '../transaction.js';
 import { refuseTakenPlaces } from './targets.js';
 
@@ -14,7 +16,7 @@ export interface NewDeployment {
   environmentId: string;
   /** The owner of the token that asked, or the pusher. */
   createdBy: string;
-  automatic?: boolean;
+  origin?: Origin;
   rollbackOf?: string;
 }
 
@@ -31,13 +33,11 @@ interface VersionRow {
   repository_key: string;
   git_tag: string;
   git_commit: string;
+  now: Date;
 }
 
-interface EnvironmentRow {
-  name: string;
-  type: string;
+interface EnvironmentRow extends OpenEnvironment {
   is_active: boolean;
-  config: Record<string, unknown>;
 }
 
 /**
@@ -50,21 +50,22 @@ export async function createDeployment(
   tx: Transaction,
   wish: NewDeployment,
 ): Promise<DeploymentRow> {
-  const [version, environment, applications, now] = await Promise.all([
-    tx.row<VersionRow>(
-      'SELECT repository, repository_key, git_tag, git_commit FROM versions WHERE id = ? FOR KEY SHARE',
+  const [version, environment, applications] = await tx.together(
+    rowOf<VersionRow>(
+      `SELECT repository, repository_key, git_tag, git_commit, now() FROM versions WHERE id = ?
+       FOR KEY SHARE`,
       [wish.versionId],
     ),
-    tx.row<EnvironmentRow>(
-      'SELECT name, type, is_active, config FROM environments WHERE id = ? FOR KEY SHARE',
+    rowOf<EnvironmentRow>(
+      'SELECT id, name, type, config, is_active FROM environments WHERE id = ? FOR KEY SHARE',
       [wish.environmentId],
     ),
-    tx.rows<ApplicationRow>(
-      'SELECT id, name, repository, repository_key, config FROM applications WHERE id = ANY(?) ORDER BY id FOR KEY SHARE',
+    rowsOf<ApplicationRow>(
+      `SELECT id, name, repository, repository_key, config FROM applications WHERE id = ANY(?)
+       ORDER BY id FOR KEY SHARE`,
       [wish.applicationIds],
     ),
-    tx.now(),
-  ]);
+  );
   if (!version) throw notFound('version_id', 'version', wish.versionId);
   if (!environment) throw notFound('environment_id', 'environment', wish.environmentId);
   for (const [index, id] of wish.applicationIds.entries()) {
@@ -83,34 +84,31 @@ export async function createDeployment(
     throw new ConflictError(`Environment ${environment.name} is not active`);
 
   await refuseMissingRequirements(tx, wish.environmentId, applications);
-  if (environment.type === 'physical')
-    await refuseTaken(tx, wish, version, environment, applications);
+  await refuseTaken(tx, version, environment, applications);
 
   const id = newId('dep');
-  const deadline = pendingDeadline(now);
+  const deadline = pendingDeadline(version.now);
   const deployment = tx
     .build('deployments')
     .insert({
       id,
       version_id: wish.versionId,
       environment_id: wish.environmentId,
-      kind: wish.rollbackOf ? 'rollback' : 'deploy',
+      origin: wish.origin ?? 'deployment',
       rollback_of: wish.rollbackOf ?? null,
-      automatic: wish.automatic ?? false,
       created_by: wish.createdBy,
       deadline_at: deadline,
     })
     .returning('*');
-  const [stored] = await Promise.all([
-    tx.built<DeploymentRow>(deployment),
-    tx.execute(
+  const [[row]] = await tx.together(
+    builtRowsOf<DeploymentRow>(deployment),
+    changesOf(
       `INSERT INTO deployment_applications (deployment_id, application_id, position)
        SELECT ?, application_id, position - 1
        FROM unnest(?::text[]) WITH ORDINALITY AS a(application_id, position)`,
       [id, wish.applicationIds],
     ),
-  ]);
-  const [row] = stored.rows;
+  );
   if (!row) throw new Error('the deployment was not stored');
   tx.event({
     stream: id,
@@ -120,7 +118,7 @@ export async function createDeployment(
     data: {
       version_id: wish.versionId,
       environment_id: wish.environmentId,
-      application_ids: wish.applicationIds,
+      application_ids: [...wish.applicationIds],
     },
   });
   tx.send('start-deployment', { deployment_id: id });
@@ -163,43 +161,33 @@ async function refuseMissingRequirements(
 }
 
 /**
- * Two services that would live at the same place on a host are refused, naming both. Settings that
- * cannot be read are not this check's business: the deployment itself says so.
+ * Two services that would live at the same place are refused, naming both. Settings that cannot be
+ * read, and types without a deployer, are not this check's business: the deployment itself says so.
  */
 async function refuseTaken(
   tx: Transaction,
-  wish: NewDeployment,
   version: VersionRow,
   environment: EnvironmentRow,
   applications: ApplicationRow[],
 ): Promise<void> {
+  const { type: kind, id: environmentId } = environment;
+  if (!findDeployer(tx.deployers, kind)) return;
   const taken = new Map<string, string>();
   for (const application of applications) {
-    for (const place of readablePlaces(environment, application, version)) {
-      const key = `${place.deployPath} on ${place.host}:${place.port}`;
+    const places = await readablePlaces(tx, { environment, application, version });
+    for (const { key, label } of places) {
       const other = taken.get(key);
       if (other)
-        throw new ConflictError(`${other} and ${application.name} would both live in ${key}`);
+        throw new ConflictError(`${other} and ${application.name} would both live in ${label}`);
       taken.set(key, application.name);
-      const owner = { environmentId: wish.environmentId, applicationId: application.id };
-      await refuseTakenPlaces(tx, owner, [place]);
     }
+    await refuseTakenPlaces(tx, { kind, environmentId, applicationId: application.id }, places);
   }
 }
 
-function readablePlaces(
-  environment: EnvironmentRow,
-  application: ApplicationRow,
-  { git_tag, git_commit }: VersionRow,
-): Place[] {
-  const names = {
-    git_tag,
-    git_commit,
-    environment: environment.name,
-    application: application.name,
-  };
+async function readablePlaces(tx: Transaction, asked: ServiceAsked): Promise<readonly Place[]> {
   try {
-    return placesOf(environment.config, application.config, names).places;
+    return (await placesOfService(tx, asked)).places;
   } catch (error) {
     if (error instanceof FloyError) return [];
     throw error;

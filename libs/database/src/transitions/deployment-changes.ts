@@ -1,13 +1,13 @@
-import type { Change, DeploymentTree, Phase, WorkflowStatus } from '@floy/domain';
+import type { DeploymentTree, Phase, WorkflowStatus } from '@floy/domain';
 import { newId } from '../ids.js';
 import type { DeploymentRow, InstanceRow, ReleasePlan, TaskRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
-import { setStatus } from './set-status.js';
+import { builtChangesOf, changesOf, rowOf, rowsOf } from '../statement.js';
+import type { ChangeOf } from './change-of.js';
+import { setStatus, settingStatus } from './set-status.js';
 
 /** How long a rollout may wait for a person (pause, approval). Days. */
 const waitForPersonDays = 7;
-
-type ChangeOf<D extends Change['do']> = Extract<Change, { do: D }>;
 
 /** Only what goes forward can be paused or wait for somebody, so either ends with that phase. */
 export async function setPhase(
@@ -59,23 +59,26 @@ export async function endDeployment(
   { status, message }: ChangeOf<'end-deployment'>,
   workflowEnd: WorkflowStatus = workflowEnds[status],
 ): Promise<void> {
-  const changed = await setStatus(tx, 'deployment', deployment.id, status, {
-    error_message: message,
-    waiting_for: '',
-    deadline_at: null,
-  });
-  if (!changed) return;
-  const workflow = await tx.row<{ id: string }>(
-    'SELECT id FROM workflows WHERE deployment_id = ?',
-    [deployment.id],
+  const [changed, workflow] = await tx.together(
+    settingStatus(tx, 'deployment', deployment.id, status, {
+      error_message: message,
+      waiting_for: '',
+      deadline_at: null,
+    }),
+    rowOf<{ id: string }>('SELECT id FROM workflows WHERE deployment_id = ?', [deployment.id]),
   );
+  if (!changed) return;
   if (workflow) await setStatus(tx, 'workflow', workflow.id, workflowEnd);
   if (status === 'success') await rememberLastGood(tx, deployment);
   if (status === 'success' && deployment.rollback_of) {
     await markRolledBack(tx, deployment.rollback_of, deployment.id);
   }
-  const data = status === 'success' ? {} : { code: 'DEPLOYMENT_FAILED', message };
-  tx.event({ stream: deployment.id, type: `deployment.${status}`, subject: deployment.id, data });
+  const of = { stream: deployment.id, subject: deployment.id };
+  if (status === 'success') tx.event({ ...of, type: 'deployment.success' });
+  else {
+    const data = { code: 'DEPLOYMENT_FAILED', message } as const;
+    tx.event({ ...of, type: `deployment.${status}`, data });
+  }
 }
 
 /** A success that was rolled back says so; anything else ended as what it is. */
@@ -89,25 +92,30 @@ async function markRolledBack(tx: Transaction, id: string, by: string): Promise<
 async function rememberLastGood(tx: Transaction, deployment: DeploymentRow): Promise<void> {
   const live = `FROM release_instances i JOIN releases r ON r.id = i.release_id
     WHERE i.deployment_id = ? AND r.round = ? AND NOT r.undo AND i.status = 'succeeded'`;
-  await tx.execute(
-    `INSERT INTO healthy_releases (target_id, release_id) SELECT i.target_id, i.content_release_id ${live}
-     ON CONFLICT (target_id, release_id) DO UPDATE SET healthy_at = clock_timestamp()`,
-    [deployment.id, deployment.round],
-  );
-  await tx.execute(
-    `UPDATE targets t SET last_good_release_id = live.content_release_id
-     FROM (SELECT i.target_id, i.content_release_id ${live} ORDER BY i.target_id) live WHERE t.id = live.target_id`,
-    [deployment.id, deployment.round],
+  const of = [deployment.id, deployment.round];
+  await tx.together(
+    changesOf(
+      `INSERT INTO healthy_releases (target_id, release_id) SELECT i.target_id, i.content_release_id ${live}
+       ON CONFLICT (target_id, release_id) DO UPDATE SET healthy_at = clock_timestamp()`,
+      of,
+    ),
+    changesOf(
+      `UPDATE targets t SET last_good_release_id = live.content_release_id
+       FROM (SELECT i.target_id, i.content_release_id ${live} ORDER BY i.target_id) live WHERE t.id = live.target_id`,
+      of,
+    ),
   );
 }
 
 /** Every target has a verdict: the slot is free and whoever waits behind it is woken. */
 export async function settle(tx: Transaction, deployment: DeploymentRow): Promise<void> {
-  await tx.execute(
-    "UPDATE deployments SET settled_at = clock_timestamp(), phase = 'done', paused_at = NULL WHERE id = ?",
-    [deployment.id],
+  await tx.together(
+    changesOf(
+      "UPDATE deployments SET settled_at = clock_timestamp(), phase = 'done', paused_at = NULL WHERE id = ?",
+      [deployment.id],
+    ),
+    changesOf('DELETE FROM slots WHERE deployment_id = ?', [deployment.id]),
   );
-  await tx.execute('DELETE FROM slots WHERE deployment_id = ?', [deployment.id]);
   tx.event({ stream: deployment.id, type: 'deployment.settled', subject: deployment.id });
   tx.send('deployment-ended', { deployment_id: deployment.id });
 }
@@ -122,14 +130,16 @@ export async function planUndo(
   const ids = new Map(undoes.map(({ taskId }) => [taskId, newId('task')]));
   let position = tree.tasks.length * deployment.round + 1;
   for (const { taskId, after } of undoes) {
-    const forward = await tx.row<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId]);
+    const [forward, instances] = await tx.together(
+      rowOf<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId]),
+      rowsOf<InstanceRow>(
+        `SELECT i.* FROM release_instances i JOIN releases r ON r.id = i.release_id
+         WHERE r.task_id = ? AND r.round = ? AND i.touched AND i.from_release_id IS NOT NULL ORDER BY i.position`,
+        [taskId, deployment.round],
+      ),
+    );
     const id = ids.get(taskId);
     if (!forward?.plan || !id) throw new Error(`task ${taskId} cannot be undone: it has no plan`);
-    const instances = await tx.rows<InstanceRow>(
-      `SELECT i.* FROM release_instances i JOIN releases r ON r.id = i.release_id
-       WHERE r.task_id = ? AND r.round = ? AND i.touched AND i.from_release_id IS NOT NULL ORDER BY i.position`,
-      [taskId, deployment.round],
-    );
     const plan: ReleasePlan = {
       ...forward.plan,
       bakeSeconds: 0,
@@ -157,7 +167,7 @@ export async function planUndo(
       }),
       position: position++,
     });
-    await tx.built(undo);
+    await tx.together(builtChangesOf(undo));
     tx.event({
       stream: deployment.id,
       type: 'task.created',

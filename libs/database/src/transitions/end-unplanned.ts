@@ -2,7 +2,7 @@ import type { WorkflowStatus } from '@floy/domain';
 import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
 import { endDeployment, settle } from './deployment-changes.js';
-import { endTask } from './task-changes.js';
+import { endingTask } from './end-task.js';
 
 /**
  * Ends a deployment that never got to the plan of its round: cancelled or refused in the queue, or
@@ -19,14 +19,17 @@ export async function endUnplanned(
     "SELECT id FROM tasks WHERE deployment_id = ? AND status = 'pending' ORDER BY position",
     [deployment.id],
   );
-  for (const { id } of reopened)
-    await endTask(tx, deployment, {
-      do: 'end-task',
-      taskId: id,
-      status: 'failed',
-      message: `Not run: ${message}`,
-      notRun: true,
-    });
+  await tx.together(
+    ...reopened.map(({ id: taskId }) => {
+      const end = {
+        taskId,
+        status: 'failed',
+        message: `Not run: ${message}`,
+        notRun: true,
+      } as const;
+      return endingTask(tx, deployment, end);
+    }),
+  );
   const end = { do: 'end-deployment', status: 'failed', message } as const;
   await endDeployment(tx, deployment, end, workflowEnd);
   await settle(tx, deployment);

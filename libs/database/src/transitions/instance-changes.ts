@@ -1,13 +1,12 @@
-import type { Change } from '@floy/domain';
+import { deployerOf } from '@floy/contracts';
 import { revokeLeases } from '../leases.js';
 import type { DeploymentRow, InstanceRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
-import { setStatusOfAll } from './set-status.js';
+import type { ChangeOf } from './change-of.js';
+import { settingStatusOfAll } from './set-status.js';
 
 /** After this a target that could not be stopped is left as unknown. Seconds. */
 const stopSeconds = 60;
-
-type ChangeOf<D extends Change['do']> = Extract<Change, { do: D }>;
 
 /** Ends an instance; false where it had ended already. */
 export async function endInstance(
@@ -15,16 +14,14 @@ export async function endInstance(
   deployment: DeploymentRow,
   { instanceId, status, message }: ChangeOf<'end-instance'>,
 ): Promise<boolean> {
-  const columns = { error_message: message, deadline_at: null };
-  const answer = ['instance_id'] as const;
-  const [ended] = await setStatusOfAll(tx, 'instance', [instanceId], status, columns, answer);
+  const failed = status === 'failed' ? { failed_step: tx.build.ref('step') } : {};
+  const columns = { error_message: message, deadline_at: null, ...failed };
+  const [[ended]] = await tx.together(
+    settingStatusOfAll(tx, 'instance', [instanceId], status, columns, ['instance_id']),
+  );
   if (!ended) return false;
-  tx.event({
-    stream: deployment.id,
-    type: `instance.${status}`,
-    subject: instanceId,
-    data: { instance_id: ended.instance_id, message },
-  });
+  const data = { instance_id: ended.instance_id, message };
+  tx.event({ stream: deployment.id, type: `instance.${status}`, subject: instanceId, data });
   return true;
 }
 
@@ -34,20 +31,19 @@ export async function stopInstance(
   deployment: DeploymentRow,
   instanceId: string,
 ): Promise<void> {
-  const instance = await tx.row<InstanceRow>(
-    `UPDATE release_instances
+  const instance = await tx.row<InstanceRow & { deployer: string }>(
+    `UPDATE release_instances i
      SET stopping = true, deadline_at = clock_timestamp() + interval '${stopSeconds} seconds', updated_at = now()
-     WHERE id = ? RETURNING *`,
+     FROM releases r WHERE i.id = ? AND r.id = i.release_id RETURNING i.*, r.deployer`,
     [instanceId],
   );
   if (!instance) return;
   await revokeLeases(tx, [instance.target_id]);
-  const ids = {
+  tx.send(deployerOf(tx.deployers, instance.deployer).messages.stop, {
     instance_id: instanceId,
     target_id: instance.target_id,
     deployment_id: deployment.id,
-  };
-  tx.send('stop-target', ids);
+  });
   if (instance.deadline_at)
     tx.send('advance-deployment', { deployment_id: deployment.id }, instance.deadline_at);
 }
@@ -63,12 +59,8 @@ export async function giveUpStop(
     [instanceId],
   );
   if (!instance) return;
-  tx.event({
-    stream: deployment.id,
-    type: 'instance.stop_failed',
-    subject: instanceId,
-    data: instance,
-  });
+  const of = { stream: deployment.id, subject: instanceId };
+  tx.event({ ...of, type: 'instance.stop_failed', data: instance });
 }
 
 export async function setVerdict(
@@ -80,10 +72,7 @@ export async function setVerdict(
     'UPDATE release_instances SET verdict = ?, updated_at = now() WHERE id = ? RETURNING instance_id',
     [verdict, instanceId],
   );
-  tx.event({
-    stream: deployment.id,
-    type: 'instance.settled',
-    subject: instanceId,
-    data: { ...instance, verdict },
-  });
+  if (!instance) return;
+  const of = { stream: deployment.id, subject: instanceId };
+  tx.event({ ...of, type: 'instance.settled', data: { ...instance, verdict } });
 }

@@ -1,21 +1,28 @@
-import type { Database } from '../database.js';
 import { LeaseLostError } from '@floy/domain';
+import type { Database } from '../database.js';
 import type { Lease } from '../leases.js';
 import type { InstanceRow } from '../rows.js';
+import { changesOf, rowOf, type Statement } from '../statement.js';
 import type { Transaction } from '../transaction.js';
 import { advanceDeployment } from './advance.js';
 import { endInstance, stopInstance } from './instance-changes.js';
-import { lockDeployment } from './load-tree.js';
+import { lockDeployment, lockingDeployment } from './load-tree.js';
 import { setStatus } from './set-status.js';
 
 export type InstanceWork = 'staging' | 'switching';
 
+/** Which instance work is about. */
+export interface InstanceWorkIds {
+  readonly deploymentId: string;
+  readonly instanceId: string;
+}
+
 /** What a deployer saw on the target when its work ended. */
 export interface Observation {
-  /** The directory that `current` points to, or null where there is none. */
-  currentDir: string | null;
+  /** The release that is current there; null where none is, or none that Floy made. */
+  readonly releaseId: string | null;
   /** The new release, another one, or null where what serves cannot be told. */
-  observed: 'new' | 'other' | null;
+  readonly observed: 'new' | 'other' | null;
 }
 
 /**
@@ -24,35 +31,32 @@ export interface Observation {
  */
 export async function beginInstance(
   tx: Transaction,
-  ids: { deploymentId: string; instanceId: string },
+  ids: InstanceWorkIds,
   work: InstanceWork,
 ): Promise<boolean> {
-  const [deployment, instance] = await Promise.all([
-    lockDeployment(tx, ids.deploymentId),
-    tx.row<InstanceRow>(
+  const [deployment, instance] = await tx.together(
+    lockingDeployment(ids.deploymentId),
+    rowOf<InstanceRow>(
       // The release advances with each that begins, however long those before it took.
       `WITH advanced AS (
        UPDATE releases SET advanced_at = now() WHERE id =
          (SELECT release_id FROM release_instances WHERE id = ? AND status = ? AND NOT stopping)
      )
      UPDATE release_instances i
-     SET started_at = coalesce(i.started_at, now()), attempts = attempts + 1, updated_at = now(),
+     SET begun_at = coalesce(i.begun_at, now()), started_at = coalesce(i.started_at, now()),
+         attempts = attempts + 1, updated_at = now(),
          deadline_at = CASE WHEN i.started_at IS NULL THEN now() + make_interval(secs => r.timeout_seconds) ELSE i.deadline_at END
      FROM releases r
      WHERE i.id = ? AND r.id = i.release_id AND i.status = ? AND NOT i.stopping
      RETURNING i.*`,
       [ids.instanceId, work, ids.instanceId, work],
     ),
-  ]);
+  );
   if (!deployment || !instance) return false;
   if (instance.attempts === 1) {
-    const started = await setStatus(tx, 'release', instance.release_id, 'in_progress');
-    if (started)
-      tx.event({
-        stream: deployment.id,
-        type: 'release.in_progress',
-        subject: instance.release_id,
-      });
+    const subject = instance.release_id;
+    if (await setStatus(tx, 'release', subject, 'in_progress'))
+      tx.event({ stream: deployment.id, type: 'release.in_progress', subject });
   }
   if (instance.deadline_at)
     tx.send('advance-deployment', { deployment_id: deployment.id }, instance.deadline_at);
@@ -60,7 +64,7 @@ export async function beginInstance(
 }
 
 /**
- * Records that a step is about to begin on the host, if the lease is still ours (law 6): what had
+ * Records that a step is about to begin on the target, if the lease is still ours (law 6): what had
  * not got this far when a cancel committed never begins. One statement, outside any transaction.
  */
 export async function beginStep(
@@ -87,46 +91,46 @@ export async function beginStep(
 /** The work on an instance has ended; the fold decides what follows. */
 export async function finishInstance(
   tx: Transaction,
-  ids: { deploymentId: string; instanceId: string },
+  ids: InstanceWorkIds,
   result: {
     status: 'staged' | 'succeeded' | 'failed';
     message: string;
     observation: Observation | null;
   },
 ): Promise<void> {
+  const { status, message, observation } = result;
   const deployment = await lockDeployment(tx, ids.deploymentId);
   if (!deployment) return;
-  const changed = await setStatus(tx, 'instance', ids.instanceId, result.status, {
-    error_message: result.message,
+  const { build } = tx;
+  const changed = await setStatus(tx, 'instance', ids.instanceId, status, {
+    error_message: message,
     step: '',
     deadline_at: null,
-    ...(result.observation ? { observed: result.observation.observed } : {}),
+    ...(status === 'failed' ? { failed_step: build.ref('step') } : {}),
+    ...(observation ? { observed: observation.observed } : {}),
   });
   if (!changed) return;
   const instance = await tx.row<InstanceRow>('SELECT * FROM release_instances WHERE id = ?', [
     ids.instanceId,
   ]);
   if (!instance) return;
-  await tx.execute('UPDATE releases SET advanced_at = now(), updated_at = now() WHERE id = ?', [
-    instance.release_id,
+  const { instance_id } = instance;
+  const of = { stream: deployment.id, subject: ids.instanceId };
+  if (status === 'failed')
+    tx.event({ ...of, type: 'instance.failed', data: { instance_id, message } });
+  else tx.event({ ...of, type: `instance.${status}`, data: { instance_id } });
+  await advanceDeployment(tx, deployment.id, [
+    changesOf('UPDATE releases SET advanced_at = now(), updated_at = now() WHERE id = ?', [
+      instance.release_id,
+    ]),
+    ...recordingObservation(instance, observation),
   ]);
-  await recordObservation(tx, instance, result.observation);
-  tx.event({
-    stream: deployment.id,
-    type: `instance.${result.status}`,
-    subject: ids.instanceId,
-    data: {
-      instance_id: instance.instance_id,
-      ...(result.message ? { message: result.message } : {}),
-    },
-  });
-  await advanceDeployment(tx, deployment.id);
 }
 
 /** The work on an instance is given up. What of it may still run on the target is ended first. */
 export async function giveUpInstance(
   tx: Transaction,
-  ids: { deploymentId: string; instanceId: string },
+  ids: InstanceWorkIds,
   message: string,
 ): Promise<void> {
   const deployment = await lockDeployment(tx, ids.deploymentId);
@@ -138,43 +142,49 @@ export async function giveUpInstance(
   await advanceDeployment(tx, deployment.id);
 }
 
+/** Whether the running step of an instance is still to be ended. */
+export async function isStopping(tx: Transaction, instanceId: string): Promise<boolean> {
+  const sql = 'SELECT 1 FROM release_instances WHERE id = ? AND stopping';
+  return (await tx.row(sql, [instanceId])) !== undefined;
+}
+
 /** What ran on the target has been ended, or could not be: `observation` is null then. */
 export async function finishStop(
   tx: Transaction,
-  ids: { deploymentId: string; instanceId: string },
+  ids: InstanceWorkIds,
   observation: Observation | null,
 ): Promise<void> {
-  const deployment = await lockDeployment(tx, ids.deploymentId);
-  if (!deployment) return;
-  const instance = await tx.row<InstanceRow>(
-    `UPDATE release_instances SET stopping = false, deadline_at = NULL, observed = ?, updated_at = now()
-     WHERE id = ? AND stopping RETURNING *`,
-    [observation?.observed ?? null, ids.instanceId],
+  const [deployment, instance] = await tx.together(
+    lockingDeployment(ids.deploymentId),
+    rowOf<InstanceRow>(
+      `UPDATE release_instances SET stopping = false, deadline_at = NULL, observed = ?, updated_at = now()
+       WHERE id = ? AND stopping RETURNING *`,
+      [observation?.observed ?? null, ids.instanceId],
+    ),
   );
-  if (!instance) return;
-  await recordObservation(tx, instance, observation);
+  if (!deployment || !instance) return;
   const type = observation ? 'instance.stopped' : 'instance.stop_failed';
-  tx.event({
-    stream: deployment.id,
-    type,
-    subject: ids.instanceId,
-    data: { instance_id: instance.instance_id },
-  });
-  await advanceDeployment(tx, deployment.id);
+  const { instance_id } = instance;
+  tx.event({ stream: deployment.id, type, subject: ids.instanceId, data: { instance_id } });
+  await advanceDeployment(tx, deployment.id, recordingObservation(instance, observation));
 }
 
-/** Keeps what was seen on the target, so that Postgres and the host agree about what runs there. */
-async function recordObservation(
-  tx: Transaction,
+/** Keeps what was seen on the target, so that Postgres and the target agree about what runs there. */
+function recordingObservation(
   instance: InstanceRow,
   seen: Observation | null,
-): Promise<void> {
-  if (!seen) return;
-  // A release's directory is named `<version>-<release id>`; what is not ours is remembered as none.
-  const release =
-    seen.currentDir === null ? null : (/rel_[0-9a-z]{26}$/.exec(seen.currentDir)?.[0] ?? null);
-  await tx.execute('UPDATE targets SET current_release_id = ?, observed_at = now() WHERE id = ?', [
-    release,
-    instance.target_id,
-  ]);
+): Statement<number>[] {
+  if (!seen) return [];
+  return [
+    changesOf('UPDATE targets SET current_release_id = ?, observed_at = now() WHERE id = ?', [
+      seen.releaseId,
+      instance.target_id,
+    ]),
+    changesOf(
+      `UPDATE release_instances
+       SET observed_version = coalesce((SELECT version FROM releases WHERE id = ?), '')
+       WHERE id = ?`,
+      [seen.releaseId, instance.id],
+    ),
+  ];
 }

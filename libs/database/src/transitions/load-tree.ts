@@ -1,72 +1,108 @@
-import type { DeploymentTree, InstanceNode, ReleaseNode } from '@floy/domain';
-import type { Transaction } from '../transaction.js';
+import type { DeploymentTree, InstanceNode, ReleaseNode, WorkflowStatus } from '@floy/domain';
 import type { DeploymentRow, InstanceRow, ReleaseRow, TaskRow } from '../rows.js';
+import { rowOf, rowsOf, type AnswersOf, type Statement } from '../statement.js';
+import type { Transaction } from '../transaction.js';
 
 /**
  * Locks a deployment, and with it everything below: whoever ends a part goes through this row, so
- * nothing below changes while the lock is held. Undefined where there is no such deployment.
+ * nothing below changes while the lock is held. Answers undefined where there is none.
  */
+export function lockingDeployment(id: string): Statement<DeploymentRow | undefined> {
+  return rowOf('SELECT * FROM deployments WHERE id = ? FOR NO KEY UPDATE', [id]);
+}
+
+/** Locks one deployment, alone. */
 export async function lockDeployment(
   tx: Transaction,
   id: string,
 ): Promise<DeploymentRow | undefined> {
-  return tx.row<DeploymentRow>('SELECT * FROM deployments WHERE id = ? FOR NO KEY UPDATE', [id]);
+  const [deployment] = await tx.together(lockingDeployment(id));
+  return deployment;
+}
+
+/** A deployment under its lock, with everything below it as the fold sees it. */
+export interface LockedTree {
+  readonly deployment: DeploymentRow;
+  readonly tree: DeploymentTree;
+  /** Postgres' clock when the transaction began. */
+  readonly now: Date;
 }
 
 /**
- * Locks a deployment and reads everything below it, as the fold sees it: nothing where it is done. One trip: each statement
- * sees what was committed when it began, and those that read begin when the lock is held.
+ * The statements that lock a deployment and read everything below it: nothing where it is done. In
+ * one trip each sees what was committed when it began, and those that read begin when the lock is
+ * held. `treeOf` makes a tree of their answers.
  */
-export async function lockTree(
-  tx: Transaction,
-  id: string,
-): Promise<{ deployment: DeploymentRow; tree: DeploymentTree } | undefined> {
-  const [deployment, workflow, tasks, releases, instances] = await Promise.all([
-    lockDeployment(tx, id),
-    tx.row<{ id: string; status: 'pending' }>(
-      'SELECT id, status FROM workflows WHERE deployment_id = ?',
+export function lockingTree(id: string) {
+  return [
+    lockingDeployment(id),
+    rowOf<WorkflowSeen>(
+      'SELECT now(), w.id, w.status FROM (SELECT 1) AS one LEFT JOIN workflows w ON w.deployment_id = ?',
       [id],
     ),
-    tx.rows<TaskRow>(
+    rowsOf<TaskRow>(
       `SELECT t.* FROM tasks t JOIN deployments d ON d.id = t.deployment_id
        WHERE d.id = ? AND d.phase <> 'done' AND (t.undo_of IS NULL OR t.round = d.round) ORDER BY t.position`,
       [id],
     ),
-    tx.rows<SeenRelease>(
+    rowsOf<SeenRelease>(
       `SELECT r.id, r.task_id, r.status, r.undo, r.batches, r.bake_seconds, r.max_failures,
               r.approval, r.run_once, r.timeout_seconds, r.bake_until, r.advanced_at, r.error_message
        FROM releases r JOIN deployments d ON d.id = r.deployment_id AND r.round = d.round
        WHERE d.id = ? AND d.phase <> 'done' ORDER BY r.id`,
       [id],
     ),
-    tx.rows<InstanceRow>(
+    rowsOf<InstanceRow>(
       `SELECT i.* FROM release_instances i JOIN releases r ON r.id = i.release_id
        JOIN deployments d ON d.id = r.deployment_id AND r.round = d.round
        WHERE i.deployment_id = ? AND d.phase <> 'done' ORDER BY i.position`,
       [id],
     ),
-  ]);
-  if (!deployment) return undefined;
-  return { deployment, tree: treeOf(deployment, workflow, tasks, releases, instances) };
+  ] as const;
+}
+
+/** Locks a deployment and reads everything below it. Undefined where there is none. */
+export async function lockTree(tx: Transaction, id: string): Promise<LockedTree | undefined> {
+  return treeOf(await tx.together(...lockingTree(id)));
+}
+
+/** Reads the answers of `lockingTree`. */
+export function treeOf([deployment, workflow, tasks, releases, instances]: AnswersOf<
+  ReturnType<typeof lockingTree>
+>): LockedTree | undefined {
+  if (!deployment || !workflow) return undefined;
+  const { id, status, now } = workflow;
+  const planned = id !== null && status !== null ? { id, status } : null;
+  return { deployment, now, tree: nodesOf(deployment, planned, tasks, releases, instances) };
+}
+
+interface WorkflowSeen {
+  now: Date;
+  id: string | null;
+  status: WorkflowStatus | null;
 }
 
 /** The columns of a release that the fold looks at: not its sealed snapshot. */
-type SeenRelease = Omit<
+type SeenRelease = Pick<
   ReleaseRow,
-  | 'deployment_id'
-  | 'application_id'
-  | 'environment_id'
-  | 'version_id'
-  | 'service'
-  | 'round'
-  | 'artifact_sha256'
-  | 'snapshot'
-  | 'retry_count'
+  | 'id'
+  | 'task_id'
+  | 'status'
+  | 'undo'
+  | 'batches'
+  | 'bake_seconds'
+  | 'max_failures'
+  | 'approval'
+  | 'run_once'
+  | 'timeout_seconds'
+  | 'bake_until'
+  | 'advanced_at'
+  | 'error_message'
 >;
 
-function treeOf(
+function nodesOf(
   deployment: DeploymentRow,
-  workflow: { id: string; status: 'pending' } | undefined,
+  workflow: DeploymentTree['workflow'],
   tasks: readonly TaskRow[],
   releases: readonly SeenRelease[],
   instances: readonly InstanceRow[],
@@ -86,7 +122,7 @@ function treeOf(
       deadlineAt: millis(deployment.deadline_at),
       waitingFor: deployment.waiting_for,
     },
-    workflow: workflow ?? null,
+    workflow,
     tasks: tasks.map((task) => ({
       id: task.id,
       type: task.type,
@@ -95,7 +131,7 @@ function treeOf(
       dependsOn: task.depends_on,
       undoOf: task.undo_of,
       scheduled: task.scheduled_at !== null,
-      errorMessage: failureOf(task),
+      errorMessage: task.error_message,
       deadlineAt: millis(task.deadline_at),
     })),
     releases: releases.map((release) => releaseNode(release, instances)),
@@ -140,9 +176,4 @@ function instanceNode(instance: InstanceRow): InstanceNode {
 
 function millis(date: Date | null): number | null {
   return date === null ? null : date.getTime();
-}
-
-function failureOf(task: TaskRow): string {
-  if (task.status !== 'failed' || task.result === '') return '';
-  return (JSON.parse(task.result) as { message?: string }).message ?? '';
 }

@@ -1,46 +1,86 @@
+import { planTasks, type DeploymentTree } from '@floy/domain';
 import type { TestDatabase } from '@floy/testing/database';
 import type { Database } from '../database.js';
 import type { DeploymentRow, InstanceRow } from '../rows.js';
 import { admit, startDeployment } from './admit.js';
+import { advanceDeployment, taskScheduler } from './advance.js';
+import { cancelDeployment } from './cancel-deployment.js';
 import { createDeployment } from './create-deployment.js';
-import { beginInstance, finishInstance, type InstanceWork } from './instance-work.js';
-import { lockDeployment } from './load-tree.js';
-import { planWorkflow, type TaskToCreate } from './plan-workflow.js';
+import { beginInstance, finishInstance, finishStop, type InstanceWork } from './instance-work.js';
+import { lockTree } from './load-tree.js';
+import { makeWorkflow, planWorkflow, type TaskToCreate } from './plan-workflow.js';
+import { steerDeployment, type Steering } from './steer.js';
+import { beginTask } from './task-work.js';
 
-/** The ids of a played installation: two versions, and applications with two hosts each. */
+/** The versions of a played installation. */
 export const versions = ['ver_1', 'ver_2'] as const;
 
+/** An application with its targets, whose ids are those of their instances. */
+export interface PlayedApplication {
+  readonly id: string;
+  readonly targets: readonly string[];
+  readonly builds?: boolean;
+  readonly requires?: readonly string[];
+}
+
+/** How a release goes to its targets. */
+export interface PlayedRollout {
+  readonly batchSize?: string;
+  readonly maxFailures?: number;
+  readonly runOnce?: boolean;
+}
+
 /** Decides an instance's fate: the reason why it fails, or undefined. */
-export type Fate = (instance: InstanceRow, work: InstanceWork) => string | undefined;
+export type Fate = (
+  instance: InstanceRow,
+  work: InstanceWork,
+) => string | undefined | Promise<string | undefined>;
+
+/** One piece of work that could end now. */
+export type Work =
+  | { readonly what: 'task'; readonly id: string; readonly applicationId: string }
+  | { readonly what: 'instance' | 'stop'; readonly id: string; readonly row: InstanceRow };
+
+/** Two targets of an application with this name. */
+export function twoTargets(id: string): PlayedApplication {
+  return { id, targets: [`${id}-h1`, `${id}-h2`] };
+}
 
 /**
- * Deployments through the real transitions on a real database; only the planner and the hosts are
- * played by the test.
+ * Deployments through the real transitions on a real database; only the runners and the deployers
+ * are played by the test.
  */
 export async function createPlayedRollouts(
   own: TestDatabase,
   database: Database,
-  applications: readonly string[],
+  applications: readonly PlayedApplication[],
 ) {
   for (const id of versions)
     await own.query(
       `INSERT INTO versions (id, git_tag, git_commit, repository, repository_key, created_by)
-       VALUES ($1, $1, 'abc1234', 'r', 'r', 't')`,
+       VALUES ($1, $1, 'abc1234', 'r', 'r', 't') ON CONFLICT DO NOTHING`,
       [id],
     );
-  await own.query("INSERT INTO environments (id, name, type) VALUES ('env', 'env', 'physical')");
-  for (const id of applications) {
+  await own.query(
+    "INSERT INTO environments (id, name, type) VALUES ('env', 'env', 'physical') ON CONFLICT DO NOTHING",
+  );
+  for (const { id, targets } of applications) {
     await own.query(
       "INSERT INTO applications (id, name, repository, repository_key, type) VALUES ($1, $1, 'r', 'r', 't')",
       [id],
     );
-    for (const host of ['h1', 'h2'])
+    for (const target of targets)
       await own.query(
-        `INSERT INTO targets (id, host, port, deploy_path, environment_id, application_id, instance_id)
-         VALUES ($1, $2, 22, $3, 'env', $3, $1)`,
-        [`${id}-${host}`, host, id],
+        `INSERT INTO targets (id, kind, place_key, place, environment_id, application_id, instance_id)
+         VALUES ($1, 'physical', $1, '{}', 'env', $2, $1)`,
+        [target, id],
       );
   }
+  const application = (id: string): PlayedApplication => {
+    const found = applications.find((each) => each.id === id);
+    if (!found) throw new Error(`there is no application ${id}`);
+    return found;
+  };
 
   /** Asks for a deployment: pending. */
   function create(applicationIds: readonly string[], versionId: string): Promise<DeploymentRow> {
@@ -59,49 +99,149 @@ export async function createPlayedRollouts(
     });
   }
 
-  /** Plans a deploy task per application, without builds. */
-  function plan(id: string, applicationIds: readonly string[]): Promise<void> {
+  /** Plans its tasks: a build where the application builds, and a deploy task. */
+  function plan(
+    id: string,
+    applicationIds: readonly string[],
+    rollout: PlayedRollout = {},
+  ): Promise<void> {
+    const planned = planTasks(
+      applicationIds.map(application).map(({ id: name, builds = false, requires = [] }) => {
+        return { id: name, name, builds, tests: false, requires };
+      }),
+      { reuses: false },
+    );
     return database.transaction(async (tx) => {
-      const deployment = await lockDeployment(tx, id);
+      const workflow = await makeWorkflow(tx, id);
+      const [deployment] = await tx.rows<DeploymentRow>('SELECT * FROM deployments WHERE id = ?', [
+        id,
+      ]);
       if (!deployment) throw new Error(`there is no deployment ${id}`);
-      await planWorkflow(
-        tx,
-        deployment,
-        applicationIds.map((name) => deployTask(name, deployment.version_id)),
-      );
+      const tasks = planned.map((task): TaskToCreate => {
+        const { targets } = application(task.applicationId);
+        const plan = task.type === 'deploy' ? releasePlan(task.applicationId, targets) : null;
+        const none = { payload: {}, inputs: '', known: null, refusal: null };
+        return { ...task, ...none, timeoutSeconds: 300, plan };
+      });
+      await planWorkflow(tx, deployment, workflow.id, tasks);
+      function releasePlan(service: string, targets: readonly string[]) {
+        return {
+          deployer: 'physical',
+          service,
+          versionId: deployment?.version_id ?? null,
+          version: deployment?.version_id ?? '',
+          environmentId: 'env',
+          batchSize: rollout.batchSize ?? '1',
+          bakeSeconds: 0,
+          maxFailures: String(rollout.maxFailures ?? 0),
+          approval: false,
+          runOnce: rollout.runOnce ?? false,
+          timeoutSeconds: 300,
+          retryCount: 3,
+          instances: targets.map((target) => ({
+            instanceId: target,
+            targetId: target,
+            contentReleaseId: null,
+          })),
+        };
+      }
     });
   }
 
-  /** Carries out what is handed to the deployers until nothing more is. */
+  /** The work of a deployment that could begin or end now. */
+  async function inWork(id: string): Promise<Work[]> {
+    const tasks = await own.query<{ id: string; application_id: string }>(
+      `SELECT id, application_id FROM tasks WHERE deployment_id = $1 AND type <> 'deploy'
+         AND scheduled_at IS NOT NULL AND status IN ('pending', 'running') ORDER BY id`,
+      [id],
+    );
+    const rows = await own.query<InstanceRow>(
+      `SELECT * FROM release_instances WHERE deployment_id = $1
+         AND (stopping OR status IN ('staging', 'switching')) ORDER BY id`,
+      [id],
+    );
+    return [
+      ...tasks.map((task): Work => {
+        return { what: 'task', id: task.id, applicationId: task.application_id };
+      }),
+      ...rows.map((row): Work => {
+        return { what: row.stopping ? 'stop' : 'instance', id: row.id, row };
+      }),
+    ];
+  }
+
+  /** A runner or a deployer begins one piece of work. */
+  async function begin(id: string, work: Work): Promise<void> {
+    await database.transaction(async (tx) => {
+      const ids = { deploymentId: id, instanceId: work.id, taskId: work.id };
+      if (work.what === 'task') await beginTask(tx, ids);
+      else if (work.what === 'instance') {
+        await beginInstance(tx, ids, work.row.status as InstanceWork);
+        await touch(tx, work.row);
+      }
+    });
+  }
+
+  /** A switch touches its target as soon as a step of it has begun. */
+  async function touch(
+    tx: { execute(sql: string, values: unknown[]): Promise<number> },
+    { id, status }: InstanceRow,
+  ): Promise<void> {
+    if (status !== 'switching') return;
+    await tx.execute("UPDATE release_instances SET touched = true, step = 'switch' WHERE id = ?", [
+      id,
+    ]);
+  }
+
+  /** Ends one piece of work as its fate says. */
+  async function end(id: string, work: Work, fate: Fate, failingTasks = noTasks): Promise<void> {
+    const decides = work.what === 'instance' ? work.row : undefined;
+    const failure = decides && (await fate(decides, decides.status as InstanceWork));
+    await begin(id, work);
+    await database.transaction(async (tx) => {
+      const ids = { deploymentId: id, instanceId: work.id };
+      if (work.what === 'task') {
+        const fails = failingTasks.has(work.applicationId);
+        const kept = fails ? { error_message: 'is broken' } : {};
+        const status = fails ? 'failed' : 'success';
+        await taskScheduler(tx).updateTaskStatus(work.id, status, '{}', kept);
+        return;
+      }
+      const { row } = work;
+      const observed = row.touched ? ('new' as const) : ('other' as const);
+      const releaseId = row.content_release_id;
+      if (work.what === 'stop') return finishStop(tx, ids, { releaseId, observed });
+      const succeeded = row.status === 'staging' ? ('staged' as const) : ('succeeded' as const);
+      await finishInstance(tx, ids, {
+        status: failure === undefined ? succeeded : 'failed',
+        message: failure ?? '',
+        observation: row.status === 'switching' ? { releaseId, observed: 'new' } : null,
+      });
+    });
+  }
+
+  /** Carries out what is handed to runners and deployers until nothing more is. */
   async function carryOut(id: string, fate: Fate = () => undefined): Promise<void> {
     for (;;) {
-      const [instance] = await own.query<InstanceRow & { status: InstanceWork }>(
-        `SELECT * FROM release_instances
-         WHERE deployment_id = $1 AND status IN ('staging', 'switching') ORDER BY id LIMIT 1`,
-        [id],
-      );
-      if (!instance) return;
-      await carryOutOne(instance, instance.status, fate(instance, instance.status));
+      const [work] = await inWork(id);
+      if (!work) return;
+      await end(id, work, fate);
     }
   }
 
-  async function carryOutOne(
-    instance: InstanceRow,
-    work: InstanceWork,
-    failure?: string,
-  ): Promise<void> {
-    const ids = { deploymentId: instance.deployment_id, instanceId: instance.id };
-    await database.transaction((tx) => beginInstance(tx, ids, work));
-    if (work === 'switching')
-      await own.query('UPDATE release_instances SET touched = true WHERE id = $1', [instance.id]);
-    const currentDir = `v1-${instance.content_release_id}`;
-    await database.transaction((tx) =>
-      finishInstance(tx, ids, {
-        status: failure === undefined ? (work === 'staging' ? 'staged' : 'succeeded') : 'failed',
-        message: failure ?? '',
-        observation: work === 'switching' ? { currentDir, observed: 'new' } : null,
-      }),
-    );
+  const advance = (id: string) => database.transaction((tx) => advanceDeployment(tx, id));
+  const cancel = (id: string, rollback = true) =>
+    database.transaction((tx) => cancelDeployment(tx, id, { rollback, actor: 't' }));
+  const steer = (id: string, steering: Steering) =>
+    database.transaction((tx) => steerDeployment(tx, id, steering, 't'));
+
+  /** Lets so many days pass for a deployment: whatever is due by then is due now. */
+  async function passDays(id: string, days: number): Promise<void> {
+    for (const [table, columns] of Object.entries(clocks)) {
+      const where = table === 'deployments' ? 'id' : 'deployment_id';
+      const sets = columns.map((column) => `${column} = ${column} - interval '${days} days'`);
+      await own.query(`UPDATE ${table} SET ${sets.join(', ')} WHERE ${where} = $1`, [id]);
+    }
   }
 
   async function stateOf(id: string) {
@@ -116,50 +256,51 @@ export async function createPlayedRollouts(
   /** The forward tasks, as `application status`. */
   async function tasksOf(id: string): Promise<string[]> {
     const rows = await own.query<{ application_id: string; status: string }>(
-      'SELECT application_id, status FROM tasks WHERE deployment_id = $1 AND undo_of IS NULL ORDER BY position',
+      `SELECT application_id, status FROM tasks
+       WHERE deployment_id = $1 AND undo_of IS NULL AND type = 'deploy' ORDER BY position`,
       [id],
     );
     return rows.map(({ application_id, status }) => `${application_id} ${status}`);
   }
 
-  /** The task of an application in a deployment. */
+  /** The deploy task of an application in a deployment. */
   async function taskOf(id: string, applicationId: string): Promise<string> {
     const [row] = await own.query<{ id: string }>(
-      'SELECT id FROM tasks WHERE deployment_id = $1 AND application_id = $2 AND undo_of IS NULL',
+      `SELECT id FROM tasks WHERE deployment_id = $1 AND application_id = $2 AND undo_of IS NULL
+         AND type = 'deploy'`,
       [id, applicationId],
     );
     if (!row) throw new Error(`${applicationId} has no task in ${id}`);
     return row.id;
   }
 
-  return { create, start, plan, carryOut, stateOf, tasksOf, taskOf };
-}
+  /** The instances of all releases of a deployment, forward ones first. */
+  function instancesOf(id: string): Promise<(InstanceRow & { undo: boolean })[]> {
+    return own.query(
+      `SELECT i.*, r.undo FROM release_instances i JOIN releases r ON r.id = i.release_id
+       WHERE i.deployment_id = $1 ORDER BY r.undo, i.target_id, r.id`,
+      [id],
+    );
+  }
 
-function deployTask(applicationId: string, versionId: string): TaskToCreate {
+  async function treeOf(id: string): Promise<DeploymentTree> {
+    const locked = await database.transaction((tx) => lockTree(tx, id));
+    if (!locked) throw new Error(`there is no deployment ${id}`);
+    return locked.tree;
+  }
+
   return {
-    key: `${applicationId} deploy`,
-    applicationId,
-    type: 'deploy',
-    dependsOn: [],
-    payload: {},
-    timeoutSeconds: 300,
-    known: null,
-    refusal: null,
-    plan: {
-      service: applicationId,
-      versionId,
-      environmentId: 'env',
-      batchSize: '1',
-      bakeSeconds: 0,
-      maxFailures: '0',
-      approval: false,
-      timeoutSeconds: 300,
-      retryCount: 3,
-      instances: ['h1', 'h2'].map((host) => ({
-        instanceId: `${applicationId}-${host}`,
-        targetId: `${applicationId}-${host}`,
-        contentReleaseId: null,
-      })),
-    },
+    ...{ create, start, plan, inWork, begin, end, carryOut, advance, cancel, steer, passDays },
+    ...{ stateOf, tasksOf, taskOf, instancesOf, treeOf },
   };
 }
+
+const noTasks: ReadonlySet<string> = new Set();
+
+/** The columns that the fold compares with the present. */
+const clocks = {
+  deployments: ['deadline_at'],
+  tasks: ['deadline_at'],
+  releases: ['bake_until', 'advanced_at'],
+  release_instances: ['deadline_at'],
+};

@@ -1,21 +1,22 @@
-import { batchOf, batchSizes, failureBudget, type Change } from '@floy/domain';
+import { deployerOf } from '@floy/contracts';
+import { batchOf, batchSizes, failureBudget } from '@floy/domain';
 import { newId } from '../ids.js';
-import type { DeploymentRow, TaskRow } from '../rows.js';
+import type { DeploymentRow, ReleaseRow, TaskRow } from '../rows.js';
+import { builtChangesOf, changesOf, rowOf, type Statement } from '../statement.js';
 import type { Transaction } from '../transaction.js';
-import { setStatus, setStatusOfAll } from './set-status.js';
+import type { ChangeOf } from './change-of.js';
+import { setStatus, settingStatusOfAll } from './set-status.js';
 
 /** How long work may wait for a deployer to take it. Seconds. */
 const waitForDeployerSeconds = 3600;
 
-type ChangeOf<D extends Change['do']> = Extract<Change, { do: D }>;
-
 /** Makes the release of a deploy task that is ready: its row and one row per instance. */
-export async function createRelease(
+export function creatingRelease(
   tx: Transaction,
   deployment: DeploymentRow,
   task: TaskRow,
-  artifactSha256: string | null,
-): Promise<void> {
+  built: Pick<ReleaseRow, 'artifact_sha256' | 'image'> | undefined,
+): Statement<number>[] {
   const { plan } = task;
   if (!plan) throw new Error(`deploy task ${task.id} has no plan`);
   const id = newId('rel');
@@ -26,24 +27,33 @@ export async function createRelease(
     task_id: task.id,
     application_id: task.application_id,
     environment_id: plan.environmentId,
+    deployer: plan.deployer,
     version_id: plan.versionId,
+    version: plan.version,
     service: plan.service,
     undo: task.undo_of !== null,
     round: deployment.round,
-    artifact_sha256: artifactSha256,
+    artifact_sha256: built?.artifact_sha256 ?? null,
+    image: built?.image ?? null,
     snapshot: deployment.snapshot,
     batches,
     bake_seconds: plan.bakeSeconds,
     max_failures: failureBudget(plan.instances.length, plan.maxFailures),
     approval: plan.approval,
-    run_once: plan.runOnce ?? false,
+    run_once: plan.runOnce,
     timeout_seconds: plan.timeoutSeconds,
     retry_count: plan.retryCount,
   });
   const { instances } = plan;
-  await Promise.all([
-    tx.built(release),
-    tx.execute(
+  tx.event({
+    stream: deployment.id,
+    type: 'release.created',
+    subject: id,
+    data: { task_id: task.id, instances: instances.length, batches },
+  });
+  return [
+    builtChangesOf(release),
+    changesOf(
       `INSERT INTO release_instances (id, release_id, deployment_id, target_id, content_release_id,
                                       instance_id, batch, position, from_release_id)
        SELECT i.id, ?, ?, i.target_id, i.content_release_id, i.instance_id, i.batch, i.position - 1,
@@ -61,13 +71,7 @@ export async function createRelease(
         instances.map((_, position) => batchOf(position, batches)),
       ],
     ),
-  ]);
-  tx.event({
-    stream: deployment.id,
-    type: 'release.created',
-    subject: id,
-    data: { task_id: task.id, instances: plan.instances.length, batches },
-  });
+  ];
 }
 
 export async function stageInstances(
@@ -83,46 +87,48 @@ export async function switchInstances(
   deployment: DeploymentRow,
   { releaseId, instanceIds, batch }: ChangeOf<'switch'>,
 ): Promise<void> {
-  tx.event({
-    stream: deployment.id,
-    type: 'release.batch_started',
-    subject: releaseId,
-    data: { batch },
-  });
-  await Promise.all([
-    tx.execute("UPDATE deployments SET waiting_for = '', deadline_at = NULL WHERE id = ?", [
+  const of = { stream: deployment.id, subject: releaseId };
+  tx.event({ ...of, type: 'release.batch_started', data: { batch } });
+  await dispatchInstances(tx, deployment, releaseId, instanceIds, 'switching', [
+    changesOf("UPDATE deployments SET waiting_for = '', deadline_at = NULL WHERE id = ?", [
       deployment.id,
     ]),
-    tx.execute('UPDATE releases SET bake_until = NULL WHERE id = ?', [releaseId]),
-    dispatchInstances(tx, deployment, releaseId, instanceIds, 'switching'),
+    changesOf('UPDATE releases SET bake_until = NULL WHERE id = ?', [releaseId]),
   ]);
 }
 
-/** Hands instances to the deployers, with the deadline for one to take them. */
+/**
+ * Hands instances to the release's deployer, with the deadline for a worker of it to take them.
+ * `first` travels along, before.
+ */
 async function dispatchInstances(
   tx: Transaction,
   deployment: DeploymentRow,
   releaseId: string,
   instanceIds: string[],
   status: 'staging' | 'switching',
+  first: readonly Statement<number>[] = [],
 ): Promise<void> {
-  const kind = status === 'staging' ? 'stage-instance' : 'switch-instance';
-  const deadline = new Date((await tx.now()).getTime() + waitForDeployerSeconds * 1000);
-  const columns = { started_at: null, deadline_at: deadline };
-  const [dispatched] = await Promise.all([
-    setStatusOfAll(tx, 'instance', instanceIds, status, columns, ['target_id', 'instance_id']),
-    tx.execute('UPDATE releases SET advanced_at = now(), updated_at = now() WHERE id = ?', [
-      releaseId,
-    ]),
-  ]);
+  const until = tx.build.raw('now() + make_interval(secs => ?)', [waitForDeployerSeconds]);
+  const columns = { started_at: null, deadline_at: until };
+  const answer = ['target_id', 'instance_id'] as const;
+  const [release, dispatched] = await tx.together(
+    rowOf<Pick<ReleaseRow, 'deployer'> & { now: Date }>(
+      `UPDATE releases SET advanced_at = now(), updated_at = now() WHERE id = ?
+       RETURNING deployer, now()`,
+      [releaseId],
+    ),
+    settingStatusOfAll(tx, 'instance', instanceIds, status, columns, answer),
+    ...first,
+  );
+  if (!release) throw new Error(`there is no release ${releaseId}`);
+  const deadline = new Date(release.now.getTime() + waitForDeployerSeconds * 1000);
+  const { messages } = deployerOf(tx.deployers, release.deployer);
+  const kind = status === 'staging' ? messages.stage : messages.switch;
   for (const { id, target_id, instance_id } of dispatched) {
     tx.send(kind, { instance_id: id, target_id, deployment_id: deployment.id });
-    tx.event({
-      stream: deployment.id,
-      type: `instance.${status}`,
-      subject: id,
-      data: { instance_id, release_id: releaseId },
-    });
+    const data = { instance_id, release_id: releaseId };
+    tx.event({ stream: deployment.id, type: `instance.${status}`, subject: id, data });
   }
   tx.send('advance-deployment', { deployment_id: deployment.id }, deadline);
 }
@@ -132,17 +138,14 @@ export async function bakeRelease(
   deployment: DeploymentRow,
   { releaseId, until }: ChangeOf<'bake'>,
 ): Promise<void> {
+  const at = new Date(until);
   await tx.execute('UPDATE releases SET bake_until = ?, updated_at = now() WHERE id = ?', [
-    new Date(until),
+    at,
     releaseId,
   ]);
-  tx.send('advance-deployment', { deployment_id: deployment.id }, new Date(until));
-  tx.event({
-    stream: deployment.id,
-    type: 'release.baking',
-    subject: releaseId,
-    data: { until: new Date(until).toISOString() },
-  });
+  tx.send('advance-deployment', { deployment_id: deployment.id }, at);
+  const data = { until: at.toISOString() };
+  tx.event({ stream: deployment.id, type: 'release.baking', subject: releaseId, data });
 }
 
 export async function endRelease(
@@ -152,10 +155,6 @@ export async function endRelease(
 ): Promise<void> {
   const changed = await setStatus(tx, 'release', releaseId, status, { error_message: message });
   if (!changed) return;
-  tx.event({
-    stream: deployment.id,
-    type: `release.${status}`,
-    subject: releaseId,
-    data: { message },
-  });
+  const of = { stream: deployment.id, subject: releaseId };
+  tx.event({ ...of, type: `release.${status}`, data: { message } });
 }

@@ -3,14 +3,12 @@ import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
 import { createDatabase, type Database } from '../database.js';
 import { readDeploymentInfo, readHealth } from '../read-models/instances.js';
-import { cancelDeployment } from './cancel-deployment.js';
-import { failWorkflow } from './fail-workflow.js';
+import { cancelDeployment, failDeployment } from './cancel-deployment.js';
 import { lockDeployment } from './load-tree.js';
 import { refuseOvertaken } from './overtaken.js';
-import { createPlayedRollouts, type Fate } from './played-rollout.fixture.js';
+import { createPlayedRollouts, twoTargets, type Fate } from './played-rollout.fixture.js';
 import { retryTask, retryWorkflow } from './retry.js';
 import { rollbackDeployment } from './rollback-deployment.js';
-import { steerDeployment } from './steer.js';
 
 const describeHere = await needsPostgres();
 const [v1, v2] = ['ver_1', 'ver_2'];
@@ -29,7 +27,7 @@ describeHere('deployments that are retried, cancelled and rolled back', () => {
   beforeAll(async () => {
     own = await createTestDatabase();
     database = createDatabase({ url: own.url, applicationName: 'test' });
-    played = await createPlayedRollouts(own, database, ['a', 'b']);
+    played = await createPlayedRollouts(own, database, ['a', 'b'].map(twoTargets));
   });
   afterAll(async () => {
     await database.close();
@@ -130,10 +128,7 @@ describeHere('deployments that are retried, cancelled and rolled back', () => {
     const id = await deploy(['a', 'b'], v1, failing('b-h1'), false);
     await retry(await played.taskOf(id, 'b'));
     expect(await played.start(id)).toBe(true);
-    await database.transaction(async (tx) => {
-      const deployment = await lockDeployment(tx, id);
-      if (deployment) await failWorkflow(tx, deployment, 'It goes in a circle');
-    });
+    await database.transaction((tx) => failDeployment(tx, id, 'It goes in a circle'));
     expect(await played.stateOf(id)).toMatchObject({ status: 'failed', settled: true });
     const workflow = await own.query<{ id: string }>(
       'SELECT id FROM workflows WHERE deployment_id = $1',
@@ -173,14 +168,10 @@ describeHere('deployments that are retried, cancelled and rolled back', () => {
     const paused = await played.create(['a'], v2);
     await played.start(paused.id);
     await played.plan(paused.id, ['a']);
-    let pausing: Promise<unknown> | undefined;
-    await played.carryOut(paused.id, (_, work) => {
-      if (work === 'switching')
-        pausing ??= database.transaction((tx) => steerDeployment(tx, paused.id, 'pause', 't'));
+    await played.carryOut(paused.id, async (_, work) => {
+      if (work === 'switching') await played.steer(paused.id, 'pause');
       return undefined;
     });
-    await pausing;
-    await played.carryOut(paused.id);
     await cancel(paused.id);
     await played.carryOut(paused.id);
     expect(await played.stateOf(paused.id)).toEqual({

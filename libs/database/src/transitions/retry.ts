@@ -1,11 +1,12 @@
 import { ConflictError, NotFoundError } from '@floy/domain';
 import { revokeLeases } from '../leases.js';
 import type { DeploymentRow, TaskRow } from '../rows.js';
+import type { Statement } from '../statement.js';
 import type { Transaction } from '../transaction.js';
 import { pendingDeadline } from './create-deployment.js';
 import { lockDeployment } from './load-tree.js';
 import { refuseOvertaken } from './overtaken.js';
-import { setStatus } from './set-status.js';
+import { setStatus, settingStatus } from './set-status.js';
 
 /** Retries one failed task, and with it whatever else failed, was not run or was undone. */
 export async function retryTask(tx: Transaction, taskId: string, actor: string): Promise<TaskRow> {
@@ -80,15 +81,8 @@ async function reopen(tx: Transaction, deployment: DeploymentRow, actor: string)
      ORDER BY t.position`,
     [deployment.id, deployment.round],
   );
+  await tx.together(...again.map(({ id }) => reopeningTask(tx, id)));
   for (const task of again) {
-    await setStatus(tx, 'task', task.id, 'pending', {
-      result: '',
-      not_run: false,
-      scheduled_at: null,
-      started_at: null,
-      completed_at: null,
-      deadline_at: null,
-    });
     tx.event({
       stream: deployment.id,
       type: 'task.pending',
@@ -133,6 +127,22 @@ async function reopen(tx: Transaction, deployment: DeploymentRow, actor: string)
   });
   tx.send('start-deployment', { deployment_id: deployment.id });
   tx.send('advance-deployment', { deployment_id: deployment.id }, deadline);
+}
+
+/** A task as it was before it was first scheduled. */
+export function reopeningTask(tx: Transaction, id: string): Statement<boolean> {
+  return settingStatus(tx, 'task', id, 'pending', {
+    result: '',
+    error_message: '',
+    artifact_sha256: null,
+    image: null,
+    commit: null,
+    not_run: false,
+    scheduled_at: null,
+    started_at: null,
+    completed_at: null,
+    deadline_at: null,
+  });
 }
 
 async function refuseInactive(tx: Transaction, { environment_id }: DeploymentRow): Promise<void> {

@@ -2,8 +2,7 @@ import { ConflictError, NotFoundError, isFinal } from '@floy/domain';
 import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
 import { createDeployment } from './create-deployment.js';
-import { endUnplanned } from './end-unplanned.js';
-import { lockDeployment } from './load-tree.js';
+import { failDeployment } from './cancel-deployment.js';
 
 /**
  * Makes the deployment that brings the applications of `id` back to an earlier version, reusing what
@@ -39,6 +38,7 @@ export async function rollbackDeployment(
     applicationIds: applications.map((application) => application.id),
     environmentId: deployment.environment_id,
     createdBy: options.actor,
+    origin: 'rollback',
     rollbackOf: id,
   });
   await supersedePending(
@@ -47,6 +47,21 @@ export async function rollbackDeployment(
     applications.map((application) => application.id),
   );
   return rollback;
+}
+
+/** The version that an earlier deployment to the same environment brought. Throws NotFoundError. */
+export async function versionBroughtBy(
+  tx: Transaction,
+  targetDeploymentId: string,
+  like: string,
+): Promise<string> {
+  const target = await tx.row<{ version_id: string | null }>(
+    `SELECT t.version_id FROM deployments t JOIN deployments d ON d.environment_id = t.environment_id
+     WHERE t.id = ? AND d.id = ?`,
+    [targetDeploymentId, like],
+  );
+  if (target?.version_id) return target.version_id;
+  throw new NotFoundError(`There is no deployment ${targetDeploymentId} here`);
 }
 
 /**
@@ -106,12 +121,9 @@ async function supersedePending(
 ): Promise<void> {
   const pending = await tx.rows<{ id: string }>(
     `SELECT DISTINCT d.id FROM deployments d JOIN deployment_applications a ON a.deployment_id = d.id
-     WHERE d.environment_id = ? AND d.status = 'pending' AND d.kind <> 'rollback' AND a.application_id = ANY(?) ORDER BY d.id`,
+     WHERE d.environment_id = ? AND d.status = 'pending' AND d.origin <> 'rollback' AND a.application_id = ANY(?) ORDER BY d.id`,
     [rollback.environment_id, applicationIds],
   );
-  for (const { id } of pending) {
-    const superseded = await lockDeployment(tx, id);
-    if (superseded?.status === 'pending')
-      await endUnplanned(tx, superseded, `Superseded by ${rollback.id}`);
-  }
+  for (const { id } of pending)
+    await failDeployment(tx, id, `Superseded by ${rollback.id}`, 'pending');
 }

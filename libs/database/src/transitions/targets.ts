@@ -2,17 +2,19 @@ import type { Place } from '@floy/contracts';
 import { ConflictError } from '@floy/domain';
 import { newId } from '../ids.js';
 import type { TargetRow } from '../rows.js';
+import { builtRowsOf } from '../statement.js';
 import type { Transaction } from '../transaction.js';
 
-/** Whose a target is. */
+/** Whose a target is, and which kind of deployer acts on it. */
 export interface TargetOwner {
-  environmentId: string;
-  applicationId: string;
+  readonly kind: string;
+  readonly environmentId: string;
+  readonly applicationId: string;
 }
 
 /**
- * The targets of a service in an environment, made where they are new. A place on a host belongs to
- * one application in one environment, and an instance id to one place in the whole installation.
+ * The targets of a service in an environment, made where they are new. A place belongs to one
+ * application in one environment, and an instance id to one place in the whole installation.
  */
 export async function claimTargets(
   tx: Transaction,
@@ -25,20 +27,16 @@ export async function claimTargets(
   for (const place of [...places].sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1))) {
     const found = await findTarget(tx, owner, place);
     const columns = {
-      host: place.host,
-      port: place.port,
-      deploy_path: place.deployPath,
+      kind: owner.kind,
+      place_key: place.key,
+      place: JSON.stringify(place.place),
       instance_id: place.instanceId,
     };
-    if (found) {
-      const update = tx.build('targets').where({ id: found.id }).update(columns).returning('*');
-      const { rows } = await tx.built<TargetRow>(update);
-      targets.push(...rows);
-      continue;
-    }
     const owned = { environment_id: owner.environmentId, application_id: owner.applicationId };
-    const insert = tx.build('targets').insert({ id: newId('tgt'), ...columns, ...owned });
-    const { rows } = await tx.built<TargetRow>(insert.returning('*'));
+    const query = found
+      ? tx.build('targets').where({ id: found.id }).update(columns)
+      : tx.build('targets').insert({ id: newId('tgt'), ...columns, ...owned });
+    const [rows] = await tx.together(builtRowsOf<TargetRow>(query.returning('*')));
     targets.push(...rows);
   }
   return places.flatMap(
@@ -53,15 +51,15 @@ async function unmovedTargets(
   places: readonly Place[],
 ): Promise<TargetRow[] | undefined> {
   const rows = await tx.rows<TargetRow>(
-    `SELECT t.* FROM unnest(?::text[], ?::text[], ?::int[], ?::text[])
-       WITH ORDINALITY AS p(instance_id, host, port, deploy_path, position)
-     JOIN targets t USING (instance_id, host, port, deploy_path)
-     WHERE t.environment_id = ? AND t.application_id = ? ORDER BY p.position`,
+    `SELECT t.* FROM unnest(?::text[], ?::text[], ?::jsonb[])
+       WITH ORDINALITY AS p(instance_id, place_key, place, position)
+     JOIN targets t USING (instance_id, place_key, place)
+     WHERE t.kind = ? AND t.environment_id = ? AND t.application_id = ? ORDER BY p.position`,
     [
       places.map(({ instanceId }) => instanceId),
-      places.map(({ host }) => host),
-      places.map(({ port }) => port),
-      places.map(({ deployPath }) => deployPath),
+      places.map(({ key }) => key),
+      places.map(({ place }) => JSON.stringify(place)),
+      owner.kind,
       owner.environmentId,
       owner.applicationId,
     ],
@@ -76,9 +74,9 @@ async function findTarget(
   place: Place,
 ): Promise<TargetRow | undefined> {
   const found = await tx.rows<TargetRow>(
-    `SELECT * FROM targets WHERE (host = ? AND port = ? AND deploy_path = ?) OR instance_id = ?
+    `SELECT * FROM targets WHERE (kind = ? AND place_key = ?) OR instance_id = ?
      ORDER BY instance_id = ? DESC`,
-    [place.host, place.port, place.deployPath, place.instanceId, place.instanceId],
+    [owner.kind, place.key, place.instanceId, place.instanceId],
   );
   for (const target of found) {
     const owned =
@@ -86,10 +84,8 @@ async function findTarget(
       target.application_id === owner.applicationId;
     if (owned && found.length === 1) return target;
     const sameId = target.instance_id === place.instanceId;
-    const what = sameId
-      ? `The instance id ${place.instanceId}`
-      : `${place.deployPath} on ${place.host}:${place.port}`;
-    const way = sameId ? '; a host of the environment can be given another instance_id' : '';
+    const what = sameId ? `The instance id ${place.instanceId}` : place.label;
+    const way = sameId ? '; the place can be given another instance_id' : '';
     throw new ConflictError(
       `${what} is used already: by instance ${target.instance_id} of application ` +
         `${target.application_id} in environment ${target.environment_id}${way}`,

@@ -1,61 +1,55 @@
-import type { TaskRow } from '../rows.js';
+import type { DeploymentRow, TaskRow } from '../rows.js';
+import { rowOf } from '../statement.js';
 import type { Transaction } from '../transaction.js';
-import { advanceDeployment } from './advance.js';
-import { lockDeployment } from './load-tree.js';
+import { lockingDeployment } from './load-tree.js';
 import { setStatus } from './set-status.js';
-import { failedResult } from './task-changes.js';
 
-/** What a runner gives back: `result` is stored as a JSON string. */
-export type TaskOutcome =
-  { status: 'success'; result: Record<string, unknown> } | { status: 'failed'; message: string };
+/** What a runner allows itself beyond the task's time, before others give it up. Seconds. */
+const graceSeconds = 60;
 
 /** A runner begins a build or test task, or takes it over. False where there is nothing left to do. */
 export async function beginTask(
   tx: Transaction,
   ids: { deploymentId: string; taskId: string },
 ): Promise<boolean> {
-  const deployment = await lockDeployment(tx, ids.deploymentId);
-  if (!deployment) return false;
-  const task = await tx.row<TaskRow>('SELECT * FROM tasks WHERE id = ?', [ids.taskId]);
-  if (!task || task.scheduled_at === null || task.completed_at !== null) return false;
-  // The runner enforces the timeout itself; this is the backstop for one that is gone.
-  const deadline = new Date((await tx.now()).getTime() + (task.timeout_seconds + 60) * 1000);
+  const [deployment, task] = await tx.together(
+    lockingDeployment(ids.deploymentId),
+    rowOf<TaskRow & { now: Date }>('SELECT *, now() FROM tasks WHERE id = ?', [ids.taskId]),
+  );
+  if (!deployment || !task || task.scheduled_at === null || task.completed_at !== null)
+    return false;
   if (task.status === 'running') return true;
-  await setStatus(tx, 'task', task.id, 'running', {
-    started_at: await tx.now(),
-    deadline_at: deadline,
-  });
-  tx.event({
-    stream: deployment.id,
-    type: 'task.running',
-    subject: task.id,
-    data: { type: task.type },
-  });
+  // The runner enforces the timeout itself; this is the backstop for one that is gone.
+  const deadline = new Date(task.now.getTime() + (task.timeout_seconds + graceSeconds) * 1000);
+  const times = { started_at: task.now, deadline_at: deadline };
+  await setStatus(tx, 'task', task.id, 'running', times);
+  const { type } = task;
+  tx.event({ stream: deployment.id, type: 'task.running', subject: task.id, data: { type } });
   tx.send('advance-deployment', { deployment_id: deployment.id }, deadline);
   return true;
 }
 
-/** A build or test task has ended; the fold decides what follows. */
-export async function finishTask(
+/** The rows that a runner works with. */
+export async function readTaskWork(
   tx: Transaction,
-  ids: { deploymentId: string; taskId: string },
-  outcome: TaskOutcome,
-): Promise<void> {
-  const deployment = await lockDeployment(tx, ids.deploymentId);
-  if (!deployment) return;
-  const result =
-    outcome.status === 'success'
-      ? JSON.stringify(outcome.result)
-      : failedResult(outcome.message, false);
-  const changed = await setStatus(tx, 'task', ids.taskId, outcome.status, {
-    result,
-    deadline_at: null,
-  });
-  if (!changed) return;
-  const data =
-    outcome.status === 'failed'
-      ? { code: 'TASK_FAILED', message: outcome.message }
-      : outcome.result;
-  tx.event({ stream: deployment.id, type: `task.${outcome.status}`, subject: ids.taskId, data });
-  await advanceDeployment(tx, deployment.id);
+  taskId: string,
+): Promise<{ task: TaskRow; deployment: DeploymentRow } | undefined> {
+  const [task, deployment] = await tx.together(
+    rowOf<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId]),
+    rowOf<DeploymentRow>(
+      'SELECT d.* FROM deployments d JOIN tasks t ON t.deployment_id = d.id WHERE t.id = ?',
+      [taskId],
+    ),
+  );
+  return task && deployment ? { task, deployment } : undefined;
+}
+
+/** The artifact that the build of a task's application has made in its deployment, if any. */
+export async function builtArtifactOf(tx: Transaction, task: TaskRow): Promise<string | null> {
+  const build = await tx.row<Pick<TaskRow, 'artifact_sha256'>>(
+    `SELECT artifact_sha256 FROM tasks
+     WHERE deployment_id = ? AND application_id = ? AND type = 'build' AND status = 'success'`,
+    [task.deployment_id, task.application_id],
+  );
+  return build?.artifact_sha256 ?? null;
 }

@@ -7,8 +7,7 @@ import {
   Workflow,
 } from '@floy/contracts';
 import { readEvents } from '@floy/database/read-models/events';
-import { readDeploymentInfo, readHealth } from '@floy/database/read-models/instances';
-import { readProgress } from '@floy/database/read-models/progress';
+import { readWorkflowOf } from '@floy/database/read-models/workflows';
 import { follow } from '../live/follow.js';
 import { route } from './route.js';
 
@@ -24,7 +23,9 @@ export const deploymentStateRoutes = [
     summary: 'How far a deployment is',
     tag,
     answer: DeploymentProgress,
-    handle: async ({ knex }, { params }) => ({ body: await readProgress(knex, params.id) }),
+    handle: async ({ deploymentManager }, { params }) => ({
+      body: await deploymentManager.getDeploymentProgress(params.id),
+    }),
   }),
   route({
     method: 'GET',
@@ -33,7 +34,9 @@ export const deploymentStateRoutes = [
     summary: 'How many instances there are, and how many are ready',
     tag,
     answer: DeploymentInfo,
-    handle: async ({ knex }, { params }) => ({ body: await readDeploymentInfo(knex, params.id) }),
+    handle: async ({ deployer }, { params }) => ({
+      body: await deployer.getDeploymentInfo(params.id),
+    }),
   }),
   route({
     method: 'GET',
@@ -42,7 +45,7 @@ export const deploymentStateRoutes = [
     summary: 'What was last seen of each instance',
     tag,
     answer: HealthCheckResult,
-    handle: async ({ knex }, { params }) => ({ body: await readHealth(knex, params.id) }),
+    handle: async ({ deployer }, { params }) => ({ body: await deployer.healthCheck(params.id) }),
   }),
   route({
     method: 'GET',
@@ -51,9 +54,7 @@ export const deploymentStateRoutes = [
     summary: 'The workflow of a deployment with its tasks',
     tag,
     answer: Workflow,
-    handle: async ({ workflows }, { params }) => ({
-      body: await workflows.getWorkflowOf(params.id),
-    }),
+    handle: async ({ knex }, { params }) => ({ body: await readWorkflowOf(knex, params.id) }),
   }),
   route({
     method: 'GET',
@@ -65,11 +66,12 @@ export const deploymentStateRoutes = [
     answer: EventListResponse,
     streams: true,
     async handle(scope, { params: { id }, query, wantsStream, lastEventId }) {
-      const { deployments, knex, deps, tokens, actor } = scope;
+      const { deployments, knex, deps, tokens, actor, role } = scope;
       await deployments.getDeployment(id);
       const from = lastEventId ?? query.after ?? 0;
       if (!wantsStream) {
-        return { body: { events: await readEvents(knex, id, from, query.limit ?? READ_AT_ONCE) } };
+        const limit = query.limit ?? READ_AT_ONCE;
+        return { body: { events: await readEvents(knex, id, role, from, limit) } };
       }
       return {
         stream: (sink) =>
@@ -78,7 +80,7 @@ export const deploymentStateRoutes = [
             allowed: () => tokens.isValid(actor.tokenId ?? ''),
             stream: id,
             from,
-            read: (after) => readEvents(knex, id, after, READ_AT_ONCE),
+            read: (after) => readEvents(knex, id, role, after, READ_AT_ONCE),
             numberOf: ({ seq }) => seq,
             nameOf: ({ type }) => type,
             ended: async () => (await deployments.getDeployment(id)).settled_at !== null,

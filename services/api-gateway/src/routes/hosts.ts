@@ -1,28 +1,37 @@
 import {
   ApproveHostKeyRequest,
+  CommandResult,
   CommandResultsResponse,
   HostKey,
   RestartServiceRequest,
   RunCommandRequest,
+  ServiceStatus,
   ServiceStatusQuery,
   ServiceStatusResponse,
   UploadArtifactRequest,
+  type PhysicalQuestion,
 } from '@floy/contracts';
 import { applicationOfService, artifactSize } from '@floy/database/read-models/services';
 import { approveHostKey } from '@floy/database/repositories/host-keys';
 import type { Scope } from '../scope.js';
-import { hostsOf, requirePhysical, sshPortOf } from '../services/hosts.js';
-import { ask } from '../services/questions.js';
+import { hostsOf, sshPortOf } from '../services/hosts.js';
+import { ask, changesTargets } from '../services/questions.js';
 import { route } from './route.js';
 
 const tag = 'Hosts';
 /** How long a question may take where its request does not say. Seconds. */
 const TIMEOUT = 10;
 
-async function physical(scope: Scope, id: string, hosts: readonly string[] = []) {
+/** The environment, and the hosts of it that are named; 400 where it answers no such question. */
+async function hostsAsked(
+  scope: Scope,
+  id: string,
+  kind: PhysicalQuestion['kind'],
+  named: readonly string[] = [],
+) {
   const environment = await scope.environments.getEnvironment(id);
-  requirePhysical(environment);
-  return { environment, hosts: hostsOf(environment, hosts) };
+  changesTargets(scope.deps.deployers, environment, kind);
+  return { environment, hosts: hostsOf(environment, named) };
 }
 
 export const hostRoutes = [
@@ -36,11 +45,11 @@ export const hostRoutes = [
     answer: ServiceStatusResponse,
     async handle(scope, { params: { id, service }, query }) {
       const named = query.hosts?.split(',').map((host) => host.trim());
-      const { hosts } = await physical(scope, id, named);
+      const { environment, hosts } = await hostsAsked(scope, id, 'service-status', named);
       const applicationId = await applicationOfService(scope.knex, id, service);
       const timeout = query.timeout ?? TIMEOUT;
       const question = { kind: 'service-status', service, applicationId, hosts, timeout } as const;
-      const answered = await ask(scope, id, question);
+      const answered = await ask<ServiceStatus[]>(scope, environment, question);
       return { later: async () => ({ body: { service, statuses: await answered() } }) };
     },
   }),
@@ -53,11 +62,11 @@ export const hostRoutes = [
     body: RestartServiceRequest,
     answer: CommandResultsResponse,
     async handle(scope, { params: { id, service }, body }) {
-      const { hosts } = await physical(scope, id, body.hosts);
+      const { environment, hosts } = await hostsAsked(scope, id, 'restart-service', body.hosts);
       const applicationId = await applicationOfService(scope.knex, id, service);
       const timeout = body.timeout ?? TIMEOUT;
       const question = { kind: 'restart-service', service, applicationId, hosts, timeout } as const;
-      const answered = await ask(scope, id, question);
+      const answered = await ask<CommandResult[]>(scope, environment, question);
       return { later: async () => ({ body: { results: await answered() } }) };
     },
   }),
@@ -70,9 +79,10 @@ export const hostRoutes = [
     body: RunCommandRequest,
     answer: CommandResultsResponse,
     async handle(scope, { params: { id }, body: { command, ...body } }) {
-      const { hosts } = await physical(scope, id, body.hosts);
+      const { environment, hosts } = await hostsAsked(scope, id, 'run-command', body.hosts);
       const timeout = body.timeout ?? TIMEOUT;
-      const answered = await ask(scope, id, { kind: 'run-command', command, hosts, timeout });
+      const question = { kind: 'run-command', command, hosts, timeout } as const;
+      const answered = await ask<CommandResult[]>(scope, environment, question);
       return { later: async () => ({ body: { results: await answered() } }) };
     },
   }),
@@ -85,13 +95,13 @@ export const hostRoutes = [
     body: UploadArtifactRequest,
     answer: CommandResultsResponse,
     async handle(scope, { params: { id }, body: { sha256, service, ...body } }) {
-      const { hosts } = await physical(scope, id, body.hosts);
+      const { environment, hosts } = await hostsAsked(scope, id, 'upload-artifact', body.hosts);
       await artifactSize(scope.knex, sha256);
       const applicationId =
         service === undefined ? null : await applicationOfService(scope.knex, id, service);
       const timeout = body.timeout ?? TIMEOUT;
       const question = { kind: 'upload-artifact', sha256, applicationId, hosts, timeout } as const;
-      const answered = await ask(scope, id, question);
+      const answered = await ask<CommandResult[]>(scope, environment, question);
       return { later: async () => ({ body: { results: await answered() } }) };
     },
   }),
@@ -107,7 +117,7 @@ export const hostRoutes = [
     async handle(scope, { params: { id }, body }) {
       const port = body.port;
       const name = port === undefined ? body.host : `${body.host}:${port}`;
-      const { environment } = await physical(scope, id, [name]);
+      const { environment } = await hostsAsked(scope, id, 'run-command', [name]);
       const place = {
         environmentId: id,
         host: body.host,

@@ -1,4 +1,5 @@
 import { EmptyRequest, Workflow } from '@floy/contracts';
+import { readWorkflow } from '@floy/database/read-models/workflows';
 import { route } from './route.js';
 
 const tag = 'Workflows';
@@ -11,7 +12,7 @@ export const workflowRoutes = [
     summary: 'A workflow with its tasks',
     tag,
     answer: Workflow,
-    handle: async ({ workflows }, { params }) => ({ body: await workflows.getWorkflow(params.id) }),
+    handle: async ({ knex }, { params }) => ({ body: await readWorkflow(knex, params.id) }),
   }),
   route({
     method: 'POST',
@@ -21,9 +22,9 @@ export const workflowRoutes = [
     tag,
     body: EmptyRequest,
     answer: Workflow,
-    async handle({ workflows, actor }, { params }) {
-      await workflows.cancelWorkflow(actor, params.id);
-      return { body: await workflows.getWorkflow(params.id) };
+    async handle({ workflowManager, knex, actor }, { params }) {
+      await workflowManager.cancelWorkflow(actor, params.id);
+      return { body: await readWorkflow(knex, params.id) };
     },
   }),
   route({
@@ -34,9 +35,10 @@ export const workflowRoutes = [
     tag,
     body: EmptyRequest,
     answer: Workflow,
-    async handle({ workflows, actor }, { params }) {
-      await workflows.retryFailedTasks(actor, params.id);
-      return { body: await workflows.getWorkflow(params.id) };
+    async handle({ workflowManager, knex, actor }, { params }) {
+      await readWorkflow(knex, params.id);
+      await workflowManager.retryFailedTasks(actor, params.id);
+      return { body: await readWorkflow(knex, params.id) };
     },
   }),
 ];

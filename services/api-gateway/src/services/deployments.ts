@@ -1,14 +1,24 @@
-import type { DeploymentRepository, DeploymentService } from '@floy/contracts';
-import type { Transact } from '@floy/database/repositories/deployments';
-import { cancelDeployment } from '@floy/database/transitions/cancel-deployment';
-import { rollbackDeployment } from '@floy/database/transitions/rollback-deployment';
+import type {
+  Deployer,
+  DeploymentManager,
+  DeploymentRepository,
+  DeploymentService,
+} from '@floy/contracts';
 import { pageOf } from './paging.js';
 
+/** Who does what a DeploymentService is asked for. */
+export interface DeploymentWork {
+  readonly deployments: DeploymentRepository;
+  readonly manager: Pick<DeploymentManager, 'cancelDeployment'>;
+  readonly deployer: Pick<Deployer, 'rollback'>;
+}
+
 /** Deployments as the API knows them. */
-export function createDeploymentService(
-  deployments: DeploymentRepository,
-  transact: Transact,
-): DeploymentService {
+export function createDeploymentService({
+  deployments,
+  manager,
+  deployer,
+}: DeploymentWork): DeploymentService {
   return {
     createDeployment: (actor, request) =>
       deployments.create({ ...request, created_by: actor.name }),
@@ -21,15 +31,13 @@ export function createDeploymentService(
     getDeployment: (id) => deployments.getById(id),
     async cancelDeployment(actor, id, options = {}) {
       await deployments.getById(id);
-      const rollback = options.rollback ?? true;
-      await transact((tx) => cancelDeployment(tx, id, { rollback, actor: actor.name }));
+      await manager.cancelDeployment(actor, id, options);
       return deployments.getById(id);
     },
     async rollbackDeployment(actor, id, { target_version_id: targetVersionId }) {
       await deployments.getById(id);
-      const options = { targetVersionId, actor: actor.name };
-      const rollback = await transact((tx) => rollbackDeployment(tx, id, options));
-      return deployments.getById(rollback.id);
+      const rollback = await deployer.rollback(actor, { deploymentId: id, targetVersionId });
+      return deployments.getById(rollback.deploymentId);
     },
   };
 }

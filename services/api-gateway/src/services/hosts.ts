@@ -3,14 +3,6 @@ import { InvalidRequestError } from '@floy/domain';
 
 const ignore = (): void => {};
 
-/** Throws InvalidRequestError for an environment that has no hosts. */
-export function requirePhysical(environment: Environment): void {
-  if (environment.type === 'physical') return;
-  throw new InvalidRequestError(`Environment ${environment.name} is not physical`, {
-    id: `is a ${environment.type} environment`,
-  });
-}
-
 /**
  * The hosts of an environment that a request names as `host` or `host:port`.
  * Throws InvalidRequestError naming the first that is not one of them.

@@ -1,9 +1,5 @@
-import {
-  questionKinds,
-  type PhysicalQuestion,
-  type QuestionAnswer,
-  type QuestionValues,
-} from '@floy/contracts';
+import { deployerOf, type Deployers, type Environment, type Question } from '@floy/contracts';
+import type { QuestionAnswer } from '@floy/contracts';
 import { askQuestion, lookAtQuestion } from '@floy/database/repositories/questions';
 import { ConflictError, InvalidRequestError, UnavailableError } from '@floy/domain';
 import type { GatewayDeps, Scope } from '../scope.js';
@@ -15,20 +11,38 @@ export class OutcomeUnknownError extends UnavailableError {}
 const POLL_MS = 1000;
 
 /**
- * Asks the deployers something in the request's transaction. What is answered waits for the answer,
- * after the commit. It throws ConflictError while the target is in work, UnavailableError when no
- * answer came in time, OutcomeUnknownError when that leaves open whether something was changed.
+ * Whether a question changes something where it is asked. Throws InvalidRequestError where the
+ * deployer of the environment does not answer that kind.
  */
-export async function ask<K extends PhysicalQuestion['kind']>(
+export function changesTargets(
+  deployers: Deployers,
+  environment: Pick<Environment, 'name' | 'type'>,
+  kind: string,
+): boolean {
+  const { questions } = deployerOf(deployers, environment.type);
+  const known = Object.hasOwn(questions, kind) ? questions[kind] : undefined;
+  if (known !== undefined) return known.changes;
+  const reason = `is a ${environment.type} environment, which does not answer ${kind}`;
+  throw new InvalidRequestError(`Environment ${environment.name} ${reason}`, { id: reason });
+}
+
+/**
+ * Asks the deployer of an environment something in the request's transaction. The answer, a value
+ * as the deployer makes it for that kind, is waited for after the commit. That wait throws
+ * ConflictError while the target is in work, UnavailableError when no answer came in time,
+ * OutcomeUnknownError when that leaves open whether something was changed.
+ */
+export async function ask<T>(
   scope: Scope,
-  environmentId: string,
-  question: Extract<PhysicalQuestion, { kind: K }>,
-): Promise<() => Promise<QuestionValues[K]>> {
+  environment: Environment,
+  question: Question,
+): Promise<() => Promise<T>> {
   const { deps } = scope;
-  const id = await scope.transact((tx) => askQuestion(tx, deps.sealer, environmentId, question));
+  const changes = changesTargets(deps.deployers, environment, question.kind);
+  const id = await scope.transact((tx) => askQuestion(tx, deps.sealer, environment, question));
   return async () => {
-    const answer = await answerTo(deps, id, questionKinds[question.kind].changes);
-    if (answer.ok) return answer.value as QuestionValues[K];
+    const answer = await answerTo(deps, id, changes);
+    if (answer.ok) return answer.value as T;
     throw refusal(answer);
   };
 }

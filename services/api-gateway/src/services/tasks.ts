@@ -1,5 +1,5 @@
 import type { TaskRepository, TaskService } from '@floy/contracts';
-import type { Transact } from '@floy/database/repositories/deployments';
+import type { Transact } from '@floy/database/access';
 import { retryTask } from '@floy/database/transitions/retry';
 import { pageOf } from './paging.js';
 

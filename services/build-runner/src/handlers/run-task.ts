@@ -1,20 +1,22 @@
+import { rememberBuild } from '@floy/database/builds';
 import { createTaskLog, type TaskLog } from '@floy/database/task-log';
 import type { Transaction } from '@floy/database/transaction';
-import { beginTask, finishTask, type TaskOutcome } from '@floy/database/transitions/task-work';
+import { taskScheduler } from '@floy/database/transitions/advance';
+import { failedResult } from '@floy/database/transitions/end-task';
+import { beginTask } from '@floy/database/transitions/task-work';
 import { CouldNotTellError, FloyError, LeaseLostError, messageOf } from '@floy/domain';
 import type { LongHandler, Work } from '@floy/messaging/handlers';
 import { isOutage } from '@floy/messaging/outage';
 import { createRedactor } from '@floy/secrets/redaction';
 import { runBuild } from '../task/run-build.js';
 import { runTest } from '../task/run-test.js';
+import type { TaskOutcome } from '../task/task-outcome.js';
 import type { RunnerDeps } from '../task/runner-deps.js';
 import { loadTask, type TaskContext } from '../task/task-context.js';
 import { makeWorkspace } from '../task/workspace.js';
 
 /** How often what could not be carried out is begun again by this worker. */
 const repeats = 2;
-
-type Written = { outcome: TaskOutcome; store?: (tx: Transaction) => Promise<void> };
 
 /** Builds or tests one application. */
 export function runTaskHandler(deps: RunnerDeps): LongHandler<'run-task'> {
@@ -33,17 +35,28 @@ export function runTaskHandler(deps: RunnerDeps): LongHandler<'run-task'> {
         onError: (error) =>
           deps.logger.warn({ err: error, task_id: ids.task_id }, 'A piece of log was lost'),
       });
-      const { outcome, store } = await carryOut(deps, work, context, log, redactor.redact).finally(
-        () => log.flush().finally(forget),
+      const outcome = await carryOut(deps, work, context, log, redactor.redact).finally(() =>
+        log.flush().finally(forget),
       );
       work.signal.throwIfAborted();
-      await work.finish(async (tx) => {
-        await store?.(tx);
-        await finishTask(tx, idsOf(ids), outcome);
-      });
+      await work.finish((tx) => write(tx, ids.task_id, outcome));
     },
-    dead: (tx, ids, reason) =>
-      finishTask(tx, idsOf(ids), { status: 'failed', message: `The task was given up: ${reason}` }),
+    dead: (tx, ids, reason) => write(tx, ids.task_id, failure(`The task was given up: ${reason}`)),
+  };
+}
+
+/** Writes how a task has ended; the scheduler folds what follows. */
+async function write(tx: Transaction, taskId: string, outcome: TaskOutcome): Promise<void> {
+  const { status, result, kept } = outcome;
+  if (outcome.build) await rememberBuild(tx, outcome.build);
+  await taskScheduler(tx).updateTaskStatus(taskId, status, result, kept);
+}
+
+function failure(message: string): TaskOutcome {
+  return {
+    status: 'failed',
+    result: failedResult(message, false),
+    kept: { error_message: message },
   };
 }
 
@@ -54,7 +67,7 @@ async function carryOut(
   context: TaskContext,
   log: TaskLog,
   redact: (text: string) => string,
-): Promise<Written> {
+): Promise<TaskOutcome> {
   for (let attempt = 0; ; attempt += 1) {
     const workspace = await makeWorkspace();
     const run = { deps, context, workspace, signal: work.signal, log: log.write };
@@ -67,7 +80,7 @@ async function carryOut(
       const message = redact(messageOf(error));
       log.write(`${message}\n`);
       if (error instanceof CouldNotTellError && attempt < repeats) continue;
-      return { outcome: { status: 'failed', message } };
+      return failure(message);
     } finally {
       await workspace.remove();
     }

@@ -40,7 +40,7 @@ describeAsRoot('a build by another user', () => {
         knownHostsFile: join(root, 'known_hosts'),
       },
       context: {
-        task: { payload: '{"build_key":"key"}', timeout_seconds: 20 },
+        task: { inputs: 'key', timeout_seconds: 20 },
         applicationName: 'app',
         version: { repository: repository.folder, git_commit: commit, git_tag: '' },
         settings: resolveBuildSettings({}, { build_command: command, artifact_path: 'dist' }),
@@ -52,9 +52,8 @@ describeAsRoot('a build by another user', () => {
       signal: new AbortController().signal,
       log: (text: string) => void (printed += text),
     } as unknown as TaskRun;
-    const { outcome } = await runBuild(run);
-    if (outcome.status !== 'success') throw new Error(outcome.message);
-    return { sha256: String((outcome.result as { sha256: string }).sha256), printed };
+    const { kept } = await runBuild(run);
+    return { sha256: kept.artifact_sha256 ?? '', printed };
   }
 
   it('is packed out of folders that the build user cannot write to any more', async () => {

@@ -1,6 +1,4 @@
 import { packageUrlOf } from '@floy/contracts';
-import type { Transaction } from '@floy/database/transaction';
-import type { TaskOutcome } from '@floy/database/transitions/task-work';
 import { buildImage, findBuilder } from '../image/build-image.js';
 import { takeBack } from '../sandbox/folders.js';
 import type { StoredArtifact } from '@floy/service-kit/artifact-store';
@@ -12,36 +10,26 @@ import {
   type TaskRun,
 } from './build.js';
 import { storePackage } from './store-package.js';
+import type { TaskOutcome } from './task-outcome.js';
 
-/** Builds the application, and remembers the build by its key: the first stored artifact wins. */
-export async function runBuild(run: TaskRun): Promise<{
-  outcome: TaskOutcome;
-  store(tx: Transaction): Promise<void>;
-}> {
+/** Builds the application. Its build is to be remembered by its key. */
+export async function runBuild(run: TaskRun): Promise<TaskOutcome> {
   const { task } = run.context;
-  const { build_key: buildKey } = JSON.parse(task.payload) as { build_key: string };
+  const { inputs: buildKey, application_id: applicationId } = task;
   const { sha256, size, image, commit } = await makeArtifact(run);
-  const made = { artifact_url: `/api/v1/artifacts/${sha256}`, sha256, commit, build_key: buildKey };
-  const outcome: TaskOutcome = {
-    status: 'success',
-    result: { ...made, ...(image === undefined ? {} : { image }), reused: false },
+  const result = {
+    artifact_url: `/api/v1/artifacts/${sha256}`,
+    sha256,
+    commit,
+    build_key: buildKey,
+    ...(image === undefined ? {} : { image }),
+    reused: false,
   };
   return {
-    outcome,
-    async store(tx) {
-      await tx.knex('artifacts').insert({ sha256, size }).onConflict('sha256').ignore();
-      await tx
-        .knex('builds')
-        .insert({
-          build_key: buildKey,
-          application_id: task.application_id,
-          artifact_sha256: sha256,
-          image: image ?? null,
-          commit,
-        })
-        .onConflict('build_key')
-        .ignore();
-    },
+    status: 'success',
+    result: JSON.stringify(result),
+    kept: { artifact_sha256: sha256, image: image ?? null, commit },
+    build: { buildKey, applicationId, sha256, size, image: image ?? null, commit },
   };
 }
 

@@ -1,16 +1,17 @@
-import type { TaskOutcome } from '@floy/database/transitions/task-work';
+import { builtArtifactOf } from '@floy/database/transitions/task-work';
 import { createWriteStream } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { handOver } from '../sandbox/folders.js';
 import { fetchSource, runConfigured, type TaskRun } from './build.js';
+import type { TaskOutcome } from './task-outcome.js';
 
 /**
  * Tests the application on a checkout of its own: a test may run on another machine than the build.
  * What the build made is there as a file, named by the variable FLOY_ARTIFACT.
  */
-export async function runTest(run: TaskRun): Promise<{ outcome: TaskOutcome }> {
+export async function runTest(run: TaskRun): Promise<TaskOutcome> {
   const { settings } = run.context;
   const commit = await fetchSource(run);
   const artifact = await fetchArtifact(run);
@@ -20,21 +21,12 @@ export async function runTest(run: TaskRun): Promise<{ outcome: TaskOutcome }> {
     settings.testCommand ?? 'true',
     artifact ? { FLOY_ARTIFACT: artifact } : {},
   );
-  return { outcome: { status: 'success', result: { message: 'The tests passed', commit } } };
+  const result = JSON.stringify({ message: 'The tests passed', commit });
+  return { status: 'success', result, kept: { commit } };
 }
 
 async function fetchArtifact({ deps, context, workspace }: TaskRun): Promise<string | null> {
-  const { task } = context;
-  const [build] = (await deps.database
-    .knex('tasks')
-    .where({
-      deployment_id: task.deployment_id,
-      application_id: task.application_id,
-      type: 'build',
-      status: 'success',
-    })
-    .select('result')) as { result: string }[];
-  const sha256 = build && (JSON.parse(build.result) as { sha256?: string }).sha256;
+  const sha256 = await deps.database.transaction((tx) => builtArtifactOf(tx, context.task));
   if (!sha256) return null;
   const file = join(workspace.artifact, 'artifact.tar.gz');
   const stored = await deps.artifacts.open(sha256);

@@ -6,8 +6,9 @@ import {
   type BuildSettings,
 } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
-import type { DeploymentRow, TaskRow } from '@floy/database/rows';
+import type { TaskRow } from '@floy/database/rows';
 import { openSnapshot, type Snapshot } from '@floy/database/snapshot';
+import { readTaskWork } from '@floy/database/transitions/task-work';
 import { VerdictError } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
 
@@ -31,13 +32,10 @@ export async function loadTask(
   sealer: Sealer,
   taskId: string,
 ): Promise<TaskContext> {
-  const { knex } = database;
-  const [task] = (await knex('tasks').where({ id: taskId })) as TaskRow[];
-  if (!task) throw new VerdictError(`There is no task ${taskId} any more`);
-  const [deployment] = (await knex('deployments').where({
-    id: task.deployment_id,
-  })) as DeploymentRow[];
-  const snapshot = openSnapshot(sealer, task.deployment_id, deployment?.snapshot ?? null);
+  const rows = await database.transaction((tx) => readTaskWork(tx, taskId));
+  if (!rows) throw new VerdictError(`There is no task ${taskId} any more`);
+  const { task, deployment } = rows;
+  const snapshot = openSnapshot(sealer, task.deployment_id, deployment.snapshot);
   const application = snapshot.applications.find(({ id }) => id === task.application_id);
   if (!application)
     throw new VerdictError(

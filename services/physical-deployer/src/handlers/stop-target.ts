@@ -1,4 +1,4 @@
-import { finishStop } from '@floy/database/transitions/instance-work';
+import { finishStop, isStopping } from '@floy/database/transitions/instance-work';
 import { FloyError, messageOf } from '@floy/domain';
 import type { LongHandler } from '@floy/messaging/handlers';
 import type { DeployerDeps } from '../release/deployer-deps.js';
@@ -14,13 +14,7 @@ import { idsOf } from './stage-instance.js';
  */
 export function stopTargetHandler(deps: DeployerDeps): LongHandler<'stop-target'> {
   return {
-    async begin(tx, { instance_id }) {
-      return (
-        (await tx.row('SELECT 1 FROM release_instances WHERE id = ? AND stopping', [
-          instance_id,
-        ])) !== undefined
-      );
-    },
+    begin: (tx, { instance_id }) => isStopping(tx, instance_id),
     async run(work, ids) {
       const context = await work.throughOutages(() =>
         loadInstance(deps.database, deps.sealer, ids.instance_id),

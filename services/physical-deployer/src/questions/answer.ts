@@ -28,13 +28,15 @@ export async function answer(
     const repository = createEnvironmentRepository(deps.database.knex, deps.sealer);
     const environment = await repository.getById(environmentId);
     redactor = await redactorOf(deps, environment);
-    const timeoutSeconds = question.timeout;
+    // Only kinds that the deployers table names for hosts are ever asked of this service.
+    const asked = question as PhysicalQuestion;
+    const timeoutSeconds = asked.timeout;
     const of =
-      question.kind === 'upload-artifact' && question.applicationId !== null
-        ? { applicationId: question.applicationId }
+      asked.kind === 'upload-artifact' && asked.applicationId !== null
+        ? { applicationId: asked.applicationId }
         : {};
     const action = { id, environment, timeoutSeconds, signal, ...of };
-    const value = await ask(createPhysicalDeployer(deps, action), question);
+    const value = await ask(createPhysicalDeployer(deps, action), asked);
     return { ok: true, value: value.map((each) => masked(each, redactor, value.length)) };
   } catch (error) {
     const message = redactor.redact(messageOf(error));
@@ -63,7 +65,7 @@ function ask(
       return deployer.executeCommand(hosts, question.command);
     case 'upload-artifact': {
       const { sha256 } = question;
-      return deployer.uploadArtifact(hosts, { name: '', version: '', path: sha256, size: 0 });
+      return deployer.uploadArtifact(hosts, { name: sha256, version: '', path: sha256, size: 0 });
     }
   }
 }

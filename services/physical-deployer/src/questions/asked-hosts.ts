@@ -1,11 +1,13 @@
 import {
   hostConnection,
+  hostPlaceOf,
   resolvePhysicalConnection,
   type Environment,
   type PhysicalConnection,
   type PhysicalQuestion,
   type ResolvedHost,
 } from '@floy/contracts';
+import type { TargetRow } from '@floy/database/rows';
 import { InvalidRequestError } from '@floy/domain';
 import type { DeployerDeps } from '../release/deployer-deps.js';
 import { verifyHostKey } from '../release/verify-host-key.js';
@@ -47,6 +49,12 @@ export function askedHosts(
       reach: { connection, retryCount: 0, connectMs: 0, verifyHostKey: verify, signal },
     };
   });
+}
+
+/** Whether a target is a place on this host. */
+export function isOn({ host }: AskedHost, { place }: TargetRow): boolean {
+  const on = hostPlaceOf(place);
+  return on.host === host.host && on.port === host.port;
 }
 
 /** A name without a port means every host of that name. */

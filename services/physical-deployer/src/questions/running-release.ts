@@ -1,11 +1,14 @@
-import type { ReleaseRow, TargetRow } from '@floy/database/rows';
+import { hostPlaceOf, type HostSettings } from '@floy/contracts';
+import { runningReleaseOf, targetsOf } from '@floy/database/read-models/targets';
+import type { TargetRow } from '@floy/database/rows';
 import { openSnapshot } from '@floy/database/snapshot';
-import { ConflictError, type HostSettings } from '@floy/domain';
+import { ConflictError } from '@floy/domain';
 import type { CommandPlace } from '../commands/environment.js';
 import type { DeployerDeps } from '../release/deployer-deps.js';
-import { hostSettings, releaseDirOf } from '../release/instance-context.js';
+import { hostSettings } from '../release/instance-context.js';
+import { releaseDirOf } from '../release/release-dir.js';
 import { checkedPath } from '../rollout/host-work.js';
-import type { AskedHost } from './asked-hosts.js';
+import { isOn, type AskedHost } from './asked-hosts.js';
 
 /** A service of an environment. */
 export interface ServiceAsked {
@@ -21,40 +24,30 @@ export interface RunningRelease {
 }
 
 /**
- * What runs of a service on a host, as the record says: what was last seen there, else the last good
- * one. Its commands are those of its own snapshot, so that they fit it also after a rollback and
- * after a change of the config. Throws ConflictError where nothing was deployed.
+ * The release of a service that runs on a host, as the record says. Its commands are those of its
+ * own snapshot, so that they fit it also after a rollback and after a change of the config. Throws
+ * ConflictError where nothing was deployed.
  */
 export async function runningRelease(
   deps: DeployerDeps,
   asked: AskedHost,
   of: ServiceAsked,
 ): Promise<RunningRelease> {
-  const { knex } = deps.database;
-  const targets = (await knex('targets')
-    .where({
-      environment_id: of.environmentId,
-      application_id: of.applicationId,
-      host: asked.host.host,
-      port: asked.host.port,
-    })
-    .orderByRaw('observed_at DESC NULLS LAST, id')) as TargetRow[];
-  const [target] = targets;
-  const releaseId = target?.current_release_id ?? target?.last_good_release_id;
-  const [release] = releaseId
-    ? ((await knex('releases').where({ id: releaseId })) as ReleaseRow[])
-    : [];
+  const { target, release } = await deps.database.transaction(async (tx) => {
+    const target = (await targetsOf(tx, of)).find((each) => isOn(asked, each));
+    return { target, release: target && (await runningReleaseOf(tx, target)) };
+  });
   if (!target || !release) {
     throw new ConflictError(`Nothing of this service has been deployed to ${asked.name} yet`);
   }
   const snapshot = openSnapshot(deps.sealer, release.deployment_id, release.snapshot);
   const { settings } = hostSettings(snapshot, release, target, asked.login, release.service);
-  const version = snapshot.version.git_tag;
+  const { version } = release;
   return {
     target,
     settings,
     place: {
-      deployPath: checkedPath(target.deploy_path),
+      deployPath: checkedPath(hostPlaceOf(target.place).deploy_path),
       releaseDir: releaseDirOf(version, release.id),
       version,
     },

@@ -1,10 +1,10 @@
-import type { CommandResult } from '@floy/contracts';
+import { hostPlaceOf, type CommandResult } from '@floy/contracts';
 import { ConflictError } from '@floy/domain';
 import type { DeployerDeps } from '../release/deployer-deps.js';
 import { receiveAhead } from '../commands/receive.js';
 import { checkedPath } from '../rollout/host-work.js';
 import { sendArtifact } from '../rollout/send-artifact.js';
-import type { AskedHost } from './asked-hosts.js';
+import { isOn, type AskedHost } from './asked-hosts.js';
 import type { HeldTarget } from './with-targets.js';
 
 /**
@@ -20,9 +20,7 @@ export async function uploadArtifact(
 ): Promise<CommandResult> {
   const stored = await deps.artifacts.open(sha256);
   const file = { sha256, size: stored.size, open: () => stored.stream() };
-  const here = targets.filter(
-    ({ target }) => target.host === asked.host.host && target.port === asked.host.port,
-  );
+  const here = targets.filter(({ target }) => isOn(asked, target));
   if (here.length === 0) {
     throw new ConflictError(
       `Nothing has been deployed to ${asked.name} yet: there is no place for an artifact`,
@@ -31,7 +29,7 @@ export async function uploadArtifact(
   const paths: string[] = [];
   for (const { target, epoch } of here) {
     const lock = {
-      deployPath: checkedPath(target.deploy_path),
+      deployPath: checkedPath(hostPlaceOf(target.place).deploy_path),
       installation: deps.installation,
       epoch: BigInt(epoch),
     };

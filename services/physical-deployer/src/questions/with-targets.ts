@@ -1,8 +1,9 @@
+import { instanceAtWork, targetsOf, type TargetsAsked } from '@floy/database/read-models/targets';
 import type { TargetRow } from '@floy/database/rows';
 import { endLease, takeLease, type Lease } from '@floy/database/leases';
 import { ConflictError } from '@floy/domain';
 import type { DeployerDeps } from '../release/deployer-deps.js';
-import type { AskedHost } from './asked-hosts.js';
+import { isOn, type AskedHost } from './asked-hosts.js';
 
 /** A target of the asked hosts, with the right to act on it. */
 export interface HeldTarget {
@@ -17,24 +18,24 @@ export interface HeldTarget {
  */
 export async function withTargets<T>(
   deps: DeployerDeps,
-  of: { environmentId: string; applicationId: string | null },
+  of: TargetsAsked,
   asked: AskedHost[],
   signal: AbortSignal,
   act: (targets: HeldTarget[], signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { database, keeper } = deps;
-  const targets = await targetsOn(deps, of, asked);
   const since = performance.now();
   const leases: { target: TargetRow; lease: Lease }[] = [];
   await database.transaction(async (tx) => {
     leases.length = 0;
+    const all = await targetsOf(tx, of);
+    // Leases are taken in one order everywhere.
+    const targets = all
+      .filter((target) => asked.some((each) => isOn(each, target)))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
     const ids = targets.map(({ id }) => id);
-    const [inWork] = await tx.rows<{ instance_id: string }>(
-      `SELECT instance_id FROM release_instances
-       WHERE target_id = ANY(?) AND (status IN ('staging', 'switching') OR stopping) LIMIT 1`,
-      [ids],
-    );
-    if (inWork) throw busy(inWork.instance_id);
+    const inWork = await instanceAtWork(tx, ids);
+    if (inWork !== undefined) throw busy(inWork);
     for (const target of targets) {
       const attempt = await takeLease(tx, target.id, keeper.holder, keeper.mayTakeOver());
       if (!attempt.taken) throw busy(target.instance_id);
@@ -60,20 +61,4 @@ export async function withTargets<T>(
 
 function busy(instanceId: string): ConflictError {
   return new ConflictError(`A release is at work on ${instanceId}: ask again after it`);
-}
-
-async function targetsOn(
-  deps: DeployerDeps,
-  of: { environmentId: string; applicationId: string | null },
-  asked: AskedHost[],
-): Promise<TargetRow[]> {
-  const query = deps.database
-    .knex('targets')
-    .where({ environment_id: of.environmentId })
-    .orderBy('id');
-  if (of.applicationId !== null) query.where({ application_id: of.applicationId });
-  const rows = (await query) as TargetRow[];
-  return rows.filter(({ host, port }) =>
-    asked.some((each) => each.host.host === host && each.host.port === port),
-  );
 }

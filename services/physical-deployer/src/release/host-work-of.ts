@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Database } from '@floy/database/database';
+import { forgetBuildsOf } from '@floy/database/builds';
 import { createTaskLog, type TaskLog } from '@floy/database/task-log';
 import { beginStep } from '@floy/database/transitions/instance-work';
 import { NotFoundError, VerdictError } from '@floy/domain';
@@ -62,7 +63,7 @@ export async function hostReleaseOf(
     throw error;
   });
   // What is gone has to be built again by the next deployment.
-  if (!stored) await deps.database.knex('builds').where({ artifact_sha256: sha256 }).delete();
+  if (!stored) await deps.database.transaction((tx) => forgetBuildsOf(tx, sha256));
   const open = (): Readable => {
     if (stored) return stored.stream();
     throw new VerdictError(

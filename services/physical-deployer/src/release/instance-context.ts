@@ -1,24 +1,30 @@
 import {
   fillHostSettings,
   hostConnection,
+  hostPlaceOf,
   instanceIdOf,
   resolvePhysicalConnection,
   resolvePhysicalSettings,
+  type HostConnection,
+  type HostPlace,
+  type HostSettings,
   type PhysicalConnection,
 } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
-import { openEnvironment, type EnvironmentRow } from '@floy/database/repositories/environments';
+import { releasesToKeep } from '@floy/database/read-models/healthy-releases';
+import { readInstanceRows } from '@floy/database/read-models/instance-rows';
 import type { InstanceRow, ReleaseRow, TargetRow } from '@floy/database/rows';
 import { openSnapshot, type Snapshot } from '@floy/database/snapshot';
-import type { Transaction } from '@floy/database/transaction';
-import { VerdictError, type HostConnection, type HostSettings } from '@floy/domain';
+import { VerdictError } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
+import { releaseDirOf } from './release-dir.js';
 
 /** All that the work on one instance of a release needs to know. */
 export interface InstanceContext {
   instance: InstanceRow;
   release: ReleaseRow;
   target: TargetRow;
+  place: HostPlace;
   /** What is put there: the release itself, or the earlier one that is returned to. */
   content: ReleaseRow;
   contentDir: string;
@@ -26,11 +32,6 @@ export interface InstanceContext {
   settings: HostSettings;
   connection: HostConnection;
   login: PhysicalConnection;
-}
-
-/** The folder of a release below `releases/`: the version for people, the id to be unique. */
-export function releaseDirOf(version: string, releaseId: string): string {
-  return `${version.replace(/[^A-Za-z0-9._+-]/g, '-').replace(/^[^A-Za-z0-9]+/, '')}-${releaseId}`;
 }
 
 /**
@@ -43,52 +44,27 @@ export async function loadInstance(
   instanceId: string,
 ): Promise<InstanceContext> {
   const { instance, release, target, content, environment } = await database.transaction((tx) =>
-    readRows(tx, sealer, instanceId),
+    readInstanceRows(tx, sealer, instanceId),
   );
   const snapshot = openSnapshot(sealer, content.deployment_id, content.snapshot);
   const login = resolvePhysicalConnection(environment.config);
+  const place = hostPlaceOf(target.place);
   const { settings, host } = hostSettings(snapshot, content, target, login, release.service);
   return {
     instance,
     release,
     target,
+    place,
     content,
-    contentDir: releaseDirOf(snapshot.version.git_tag, content.id),
-    version: snapshot.version.git_tag,
+    contentDir: releaseDirOf(content.version, content.id),
+    version: content.version,
     settings: {
       ...settings,
-      deployPath: target.deploy_path,
+      deployPath: place.deploy_path,
       timeoutSeconds: release.timeout_seconds,
     },
     connection: hostConnection(login, host),
     login,
-  };
-}
-
-/** All rows in one trip. */
-async function readRows(tx: Transaction, sealer: Sealer, instanceId: string) {
-  const of = 'FROM release_instances i JOIN releases r ON r.id = i.release_id';
-  const [instance, release, target, content, environment] = await Promise.all([
-    tx.row<InstanceRow>('SELECT * FROM release_instances WHERE id = ?', [instanceId]),
-    tx.row<ReleaseRow>(`SELECT r.* ${of} WHERE i.id = ?`, [instanceId]),
-    tx.row<TargetRow>(`SELECT t.* ${of} JOIN targets t ON t.id = i.target_id WHERE i.id = ?`, [
-      instanceId,
-    ]),
-    tx.row<ReleaseRow>(
-      `SELECT c.* ${of} JOIN releases c ON c.id = i.content_release_id WHERE i.id = ?`,
-      [instanceId],
-    ),
-    tx.row<EnvironmentRow>(
-      `SELECT e.* ${of} JOIN environments e ON e.id = r.environment_id WHERE i.id = ?`,
-      [instanceId],
-    ),
-  ]);
-  if (!instance || !release || !target || !content || !environment) {
-    throw new VerdictError(`There is no instance ${instanceId} any more`);
-  }
-  return {
-    ...{ instance, release, target, content },
-    environment: openEnvironment(sealer, environment),
   };
 }
 
@@ -108,47 +84,33 @@ export function hostSettings(
     throw new VerdictError(`Instance ${target.instance_id} is no longer a host of the environment`);
   const behaviour = resolvePhysicalSettings(snapshot.environment.config, application.config);
   const port = host.servicePort ?? behaviour.servicePort;
-  const dir = releaseDirOf(snapshot.version.git_tag, content.id);
+  const place = hostPlaceOf(target.place);
   const settings = fillHostSettings(behaviour, {
     git_tag: snapshot.version.git_tag,
     git_commit: snapshot.version.git_commit,
-    version: snapshot.version.git_tag,
+    version: content.version,
     environment: snapshot.environment.name,
     application: application.name,
-    host: target.host,
+    host: place.host,
     instance_id: target.instance_id,
-    release_path: `${target.deploy_path}/releases/${dir}`,
+    release_path: `${place.deploy_path}/releases/${releaseDirOf(content.version, content.id)}`,
     ...(port === undefined ? {} : { port: String(port) }),
     ...(content.artifact_sha256 === null ? {} : { artifact_sha256: content.artifact_sha256 }),
+    ...(content.image === null ? {} : { image: content.image }),
   });
   return { settings, host };
 }
 
 /**
- * The newest healthy releases, the last good one and what runs now: never pruned, whatever their age
- * (law 7). A release that failed does not count and goes with the next success.
+ * The folders of the newest healthy releases, the last good one and the one that runs: never pruned.
+ * A release that failed does not count and goes with the next success.
  */
 export async function dirsToKeep(
   database: Database,
   { target, settings }: InstanceContext,
 ): Promise<string[]> {
-  const healthy = (await database
-    .knex('healthy_releases')
-    .where({ target_id: target.id })
-    .orderBy('healthy_at', 'desc')
-    // What is being released becomes one of them.
-    .limit(Math.max(0, settings.keepReleases - 1))
-    .select('release_id')) as { release_id: string }[];
-  const ids = [
-    ...healthy.map(({ release_id }) => release_id),
-    target.last_good_release_id,
-    target.current_release_id,
-  ].filter((id) => id !== null);
-  if (ids.length === 0) return [];
-  const rows = (await database
-    .knex('releases')
-    .join('versions', 'versions.id', 'releases.version_id')
-    .whereIn('releases.id', ids)
-    .select('releases.id', 'versions.git_tag')) as { id: string; git_tag: string }[];
-  return rows.map(({ id, git_tag }) => releaseDirOf(git_tag, id));
+  // The one that is being released becomes one of them.
+  const healthy = Math.max(0, settings.keepReleases - 1);
+  const releases = await database.transaction((tx) => releasesToKeep(tx, target, healthy));
+  return releases.map(({ id, version }) => releaseDirOf(version, id));
 }

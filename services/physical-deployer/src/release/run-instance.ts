@@ -7,6 +7,7 @@ import { observeHost } from '../rollout/observe-host.js';
 import type { DeployerDeps } from './deployer-deps.js';
 import { hostReleaseOf, hostWorkOf, outputOf } from './host-work-of.js';
 import { loadInstance, type InstanceContext } from './instance-context.js';
+import { releaseIn } from './release-dir.js';
 
 export interface InstanceJob {
   ids: { deploymentId: string; instanceId: string };
@@ -101,11 +102,12 @@ export async function observe(
   try {
     const seen = await observeHost(deps.hosts, { ...host, ...ONE_LOOK }, context.settings);
     const isNew = seen.current === context.contentDir;
+    const releaseId = seen.current === null ? null : releaseIn(seen.current);
     if (healthy || (isNew ? seen.running : !drained)) {
-      return { currentDir: seen.current, observed: isNew ? 'new' : 'other' };
+      return { releaseId, observed: isNew ? 'new' : 'other' };
     }
     host.log(`What serves on the host cannot be told: current points to ${seen.current}`);
-    return { currentDir: seen.current, observed: null };
+    return { releaseId, observed: null };
   } catch (error) {
     host.signal.throwIfAborted();
     host.log(`What runs on the host could not be seen: ${messageOf(error)}`);

@@ -1,4 +1,5 @@
-import { type HostConnection, type HostSettings, VerdictError } from '@floy/domain';
+import type { HostConnection, HostSettings } from '@floy/contracts';
+import { VerdictError } from '@floy/domain';
 import type { Readable } from 'node:stream';
 import type { Redactor } from '@floy/secrets/redaction';
 import type { HostLock } from '../commands/host-lock.js';

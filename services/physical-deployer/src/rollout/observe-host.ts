@@ -1,4 +1,4 @@
-import type { HostSettings } from '@floy/domain';
+import type { HostSettings } from '@floy/contracts';
 import { listReleases, observe } from '../commands/observe.js';
 import type { Hosts } from './hosts.js';
 import { checkedPath, type HostReach } from './host-work.js';

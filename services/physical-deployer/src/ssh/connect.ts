@@ -1,4 +1,5 @@
-import { CouldNotTellError, type HostConnection, messageOf, VerdictError } from '@floy/domain';
+import type { HostConnection } from '@floy/contracts';
+import { CouldNotTellError, messageOf, VerdictError } from '@floy/domain';
 import { createHash } from 'node:crypto';
 import { connect as connectSocket } from 'node:net';
 import ssh2 from 'ssh2';

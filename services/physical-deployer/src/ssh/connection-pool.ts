@@ -1,4 +1,5 @@
-import { CouldNotTellError, type HostConnection } from '@floy/domain';
+import type { HostConnection } from '@floy/contracts';
+import { CouldNotTellError } from '@floy/domain';
 import { createHash } from 'node:crypto';
 import type { VerifyHostKey } from './connect.js';
 import { connectSsh, type SshClient } from './ssh-client.js';

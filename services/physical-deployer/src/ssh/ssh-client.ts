@@ -1,4 +1,5 @@
-import { CouldNotTellError, type HostConnection, messageOf } from '@floy/domain';
+import type { HostConnection } from '@floy/contracts';
+import { CouldNotTellError, messageOf } from '@floy/domain';
 import type { Duplex } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import { connectHost, type VerifyHostKey } from './connect.js';

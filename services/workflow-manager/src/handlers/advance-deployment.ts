@@ -1,4 +1,5 @@
-import { advanceDeployment } from '@floy/database/transitions/advance';
+import { accessWithin } from '@floy/database/access';
+import { createDeployer } from '@floy/managers/deployer';
 import type { ShortHandler } from '@floy/messaging/handlers';
 
 /** How long after a timer was given up the next one is due. Seconds. */
@@ -7,8 +8,8 @@ const againSeconds = 60;
 /** A timer of the deployment is due (bake, deadline). One that came too early changes nothing. */
 export function advanceDeploymentHandler(): ShortHandler<'advance-deployment'> {
   return {
-    async handle(tx, { deployment_id }) {
-      await advanceDeployment(tx, deployment_id);
+    async handle(tx, { deployment_id: deploymentId }) {
+      await createDeployer(accessWithin(tx)).deploy({ deploymentId });
       return { done: true };
     },
     // Nothing may get stuck for want of its timer: it comes again until it could be folded.

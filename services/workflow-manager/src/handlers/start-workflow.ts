@@ -1,32 +1,29 @@
-import { failWorkflow } from '@floy/database/transitions/fail-workflow';
+import { accessWithin } from '@floy/database/access';
 import { lockDeployment } from '@floy/database/transitions/load-tree';
+import { createDeploymentManager } from '@floy/managers/deployment-manager';
+import { createWorkflowManager } from '@floy/managers/workflow-manager';
 import type { ShortHandler } from '@floy/messaging/handlers';
 import type { Sealer } from '@floy/secrets/sealing';
-import { FloyError } from '@floy/domain';
-import { createWorkflowManager } from '../manager.js';
 
+/** Plans a deployment whose turn has come. */
 export function startWorkflowHandler(sealer: Sealer): ShortHandler<'start-workflow'> {
   return {
     async handle(tx, { deployment_id }) {
-      const manager = createWorkflowManager(tx, sealer);
-      const [deployment, workflow] = await Promise.all([
-        lockDeployment(tx, deployment_id),
-        manager.createWorkflow({ id: deployment_id }),
-      ]);
-      if (deployment?.status !== 'running' || workflow.status !== 'pending') return { done: true };
-      try {
-        await manager.executeWorkflow(workflow.id);
-      } catch (error) {
-        // What can never be planned ends at once, saying why.
-        if (!(error instanceof FloyError)) throw error;
-        await failWorkflow(tx, deployment, error.message);
-      }
+      const manager = createWorkflowManager(accessWithin(tx), sealer);
+      const { id } = await manager.createWorkflow({ id: deployment_id });
+      await manager.executeWorkflow(id);
       return { done: true };
     },
     async dead(tx, { deployment_id }, reason) {
       const deployment = await lockDeployment(tx, deployment_id);
-      if (deployment)
-        await failWorkflow(tx, deployment, `The workflow could not be planned: ${reason}`);
+      if (deployment?.status !== 'running') return;
+      const access = accessWithin(tx);
+      const workflows = createWorkflowManager(access, sealer);
+      const { id } = await workflows.createWorkflow({ id: deployment_id });
+      if ((await workflows.getWorkflowStatus(id)) !== 'pending') return;
+      const message = `The workflow could not be planned: ${reason}`;
+      const deployments = createDeploymentManager(access, sealer);
+      await deployments.updateDeploymentStatus(deployment_id, 'failed', message);
     },
   };
 }

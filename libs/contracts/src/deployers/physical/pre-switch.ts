@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
-import { command } from './key-kinds.js';
-import { flag, type ValueKind } from './value-kinds.js';
+import { command } from '../../config/key-kinds.js';
+import { flag, type ValueKind } from '../../config/value-kinds.js';
 
 /** `pre_switch_command`: what runs in the new release before it is switched to. */
 export interface PreSwitchCommand {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { keepRedacted, redactSecrets, splitSecrets } from './config-secrets.js';
-import { instanceIdOf, resolvePhysicalConnection } from './physical-connection.js';
-import { fillHostSettings, overlayConfig, resolvePhysicalSettings } from './physical-settings.js';
+import { keepRedacted, redactSecrets, splitSecrets } from '../../config/config-secrets.js';
+import { instanceIdOf, resolvePhysicalConnection } from './connection.js';
+import { overlayConfig } from '../../config/overlay-config.js';
+import { fillHostSettings, resolvePhysicalSettings } from './settings.js';
 
 const environment = {
   hosts: ['10.0.0.1', 'deploy@10.0.0.2:2222', '[::1]:22', { host: 'c', instance_id: 'c1' }],

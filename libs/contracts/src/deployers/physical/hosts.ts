@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { Report, ValueKind } from './value-kinds.js';
+import { listOf, type Report, type ValueKind } from '../../config/value-kinds.js';
 
 /** One host of a physical environment as its config says it; what is left out has a default. */
 export interface HostEntry {
@@ -41,6 +41,22 @@ export const hostEntry: ValueKind<HostEntry> = {
       return void report(path, 'must be text such as user@host:port, or an object with host');
     }
     return readObject(value as Record<string, unknown>, path, report);
+  },
+};
+
+const list = listOf(hostEntry);
+
+/** The hosts of an environment: at least one, and no instance id twice. */
+export const hostList: ValueKind<readonly HostEntry[]> = {
+  schema: list.schema,
+  read(value, path, report) {
+    const hosts = list.read(value, path, report);
+    if (hosts === undefined) return undefined;
+    if (hosts.length === 0) return void report(path, 'must name at least one host');
+    const ids = hosts.map(({ instanceId }) => instanceId);
+    const again = ids.findIndex((id, at) => id !== undefined && ids.indexOf(id) < at);
+    if (again < 0) return hosts;
+    return void report(`${path}[${again}].instance_id`, 'is the instance id of another host');
   },
 };
 

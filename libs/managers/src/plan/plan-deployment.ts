@@ -1,12 +1,20 @@
-import { packageUrlOf, readKey, resolveBuildSettings, type BuildSettings } from '@floy/contracts';
+import { createHash } from 'node:crypto';
+import {
+  deployerOf,
+  packageUrlOf,
+  readKey,
+  resolveBuildSettings,
+  type BuildSettings,
+  type DeployerPlan,
+} from '@floy/contracts';
 import { buildKeyOf } from '@floy/database/build-key';
+import { knownBuild } from '@floy/database/builds';
 import type { DeploymentRow, ReleasePlan } from '@floy/database/rows';
 import type { Snapshot } from '@floy/database/snapshot';
 import type { Transaction } from '@floy/database/transaction';
 import type { TaskToCreate } from '@floy/database/transitions/plan-workflow';
 import { FloyError, planTasks, type PlannedTask } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
-import { knownBuild } from './known-build.js';
 import { planRelease } from './plan-release.js';
 
 type Application = Snapshot['applications'][number];
@@ -18,7 +26,8 @@ export async function planDeployment(
   deployment: DeploymentRow,
   snapshot: Snapshot,
 ): Promise<TaskToCreate[]> {
-  const { config } = snapshot.environment;
+  const { config, type } = snapshot.environment;
+  const { plan } = deployerOf(tx.deployers, type);
   const planned = planTasks(
     snapshot.applications.map((application) => {
       const settings = resolveBuildSettings(config, application.config);
@@ -26,11 +35,12 @@ export async function planDeployment(
       return {
         ...application,
         requires,
-        builds: builds(snapshot, settings),
+        builds: builds(plan, settings),
         tests: settings.testCommand !== undefined,
       };
     }),
-    deployment.kind,
+    // A rollback puts there what an earlier release has put there.
+    { reuses: deployment.origin === 'rollback' },
   );
   const tasks: TaskToCreate[] = [];
   for (const task of planned) {
@@ -41,10 +51,10 @@ export async function planDeployment(
   return tasks;
 }
 
-/** Hosts are always sent an artifact: what a build made, a package, or the checkout itself. */
-function builds(snapshot: Snapshot, settings: BuildSettings): boolean {
+/** An artifact is what a build made, a package, or the checkout itself. */
+function builds({ shipsArtifacts }: DeployerPlan, settings: BuildSettings): boolean {
   if (settings.buildCommand !== undefined || settings.dockerfile !== undefined) return true;
-  if (snapshot.environment.type === 'physical') return true;
+  if (shipsArtifacts) return true;
   return (
     settings.packageUrl === undefined &&
     settings.image === undefined &&
@@ -64,6 +74,7 @@ async function describe(
   const base = {
     ...task,
     timeoutSeconds: settings.timeoutSeconds,
+    inputs: '',
     plan: null,
     known: null,
     refusal: null,
@@ -79,15 +90,17 @@ async function describe(
     const buildKey = buildKeyOf(sealer, version, application.id, { ...settings, packageUrl });
     return {
       ...base,
+      inputs: buildKey,
       payload: { build_config: buildConfig(settings), source, build_key: buildKey },
       known: await knownBuild(tx, buildKey),
     };
   }
   if (task.type === 'test') {
-    return { ...base, payload: { test_config: { test_command: settings.testCommand }, source } };
+    const payload = { test_config: { test_command: settings.testCommand }, source };
+    return { ...base, payload, inputs: hashOf(payload) };
   }
   try {
-    const plan = await planRelease(tx, sealer, deployment, snapshot, application);
+    const plan = await planRelease(tx, deployment, snapshot, application);
     return { ...base, payload: deployPayload(plan), plan };
   } catch (error) {
     if (!(error instanceof FloyError)) throw error;
@@ -136,4 +149,8 @@ function deployPayload(plan: ReleasePlan): Record<string, unknown> {
     batch_size: batchSize,
     instances: instances.map(({ instanceId }) => instanceId),
   };
+}
+
+function hashOf(inputs: object): string {
+  return createHash('sha256').update(JSON.stringify(inputs)).digest('hex');
 }

@@ -1,9 +1,12 @@
-import { InvalidRequestError, type HostSettings } from '@floy/domain';
-import { readKey } from './check-config.js';
-import { configKey, type ConfigKeyName } from './config-keys.js';
-import { pathProblem } from './key-kinds.js';
+import { InvalidRequestError } from '@floy/domain';
+import { readKey } from '../../config/check-config.js';
+import type { ConfigKeyName } from '../../config/config-keys.js';
+import { pathProblem } from '../../config/key-kinds.js';
+import { overlayConfig } from '../../config/overlay-config.js';
+import { fillCommand, fillTemplate, type TemplateValues } from '../../config/template.js';
+import type { Rollout } from '../deployer.js';
+import type { HostSettings } from './host-settings.js';
 import type { PreSwitchCommand } from './pre-switch.js';
-import { fillCommand, fillTemplate, type TemplateValues } from './template.js';
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -44,23 +47,6 @@ export interface PhysicalSettings {
   readonly servicePort: number | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
-}
-
-/**
- * What a task sees: the environment's config overlaid by the application's, `env` and `secrets`
- * name by name, connection keys from the environment alone.
- */
-export function overlayConfig(environment: Config, application: Config): Record<string, unknown> {
-  const overlaid: Record<string, unknown> = { ...environment };
-  for (const [name, value] of Object.entries(application)) {
-    if (configKey(name)?.connection || value === null) continue;
-    overlaid[name] = value;
-  }
-  for (const name of ['env', 'secrets'] as const) {
-    const merged = { ...readKey(name, environment), ...readKey(name, application) };
-    if (Object.keys(merged).length > 0) overlaid[name] = merged;
-  }
-  return overlaid;
 }
 
 /** Throws InvalidRequestError naming the key that is wrong or missing. */
@@ -105,6 +91,23 @@ export function resolvePhysicalSettings(
     servicePort: get('port'),
     env: need('env'),
     secrets: need('secrets'),
+  };
+}
+
+/** How a release goes to hosts. Throws InvalidRequestError naming the key that is wrong. */
+export function rolloutOf(environment: Config, application: Config): Rollout {
+  const settings = resolvePhysicalSettings(environment, application);
+  const runOnce = settings.preSwitch?.runOnce ?? false;
+  return {
+    // A migration that runs once is over before any other host is switched.
+    batchSize: runOnce ? `1,${settings.batchSize}` : settings.batchSize,
+    bakeSeconds: settings.bakeSeconds,
+    maxFailures: settings.maxFailures,
+    approval: settings.approval,
+    runOnce,
+    // Staying healthy is no part of getting there in time.
+    timeoutSeconds: settings.timeoutSeconds + settings.minHealthySeconds,
+    retryCount: settings.retryCount,
   };
 }
 

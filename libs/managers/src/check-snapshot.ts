@@ -1,24 +1,22 @@
-import {
-  hostConnection,
-  readKey,
-  resolvePhysicalConnection,
-  resolvePhysicalSettings,
-} from '@floy/contracts';
+import { deployerOf, readKey, type Deployers } from '@floy/contracts';
 import type { Snapshot } from '@floy/database/snapshot';
 import { InvalidRequestError } from '@floy/domain';
 
 /**
  * Refuses what cannot be carried out whatever happens, before anything begins: settings that do not
- * fit together, hosts without a usable key. Throws InvalidRequestError naming the key.
+ * fit together, an environment (`today`, whole) that nobody could reach. Throws InvalidRequestError
+ * naming the key.
  */
-export function checkSnapshot(snapshot: Snapshot, connection: Record<string, unknown>): void {
-  const { environment, applications } = snapshot;
-  if (environment.type !== 'physical') return;
-  const { hosts, ...login } = resolvePhysicalConnection(connection);
-  for (const host of hosts) hostConnection({ hosts, ...login }, host);
+export function checkSnapshot(
+  deployers: Deployers,
+  { environment, applications }: Snapshot,
+  today: Record<string, unknown>,
+): void {
+  const { plan } = deployerOf(deployers, environment.type);
+  plan.checkConnection(today);
   for (const application of applications) {
     try {
-      resolvePhysicalSettings(environment.config, application.config);
+      plan.rollout(environment.config, application.config);
     } catch (error) {
       if (!(error instanceof InvalidRequestError)) throw error;
       throw new InvalidRequestError(

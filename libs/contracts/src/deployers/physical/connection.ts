@@ -1,7 +1,8 @@
-import { InvalidRequestError, type HostConnection } from '@floy/domain';
-import { readKey } from './check-config.js';
+import { InvalidRequestError } from '@floy/domain';
+import { readKey } from '../../config/check-config.js';
+import { decodePrivateKey } from '../../config/key-material.js';
+import type { HostConnection } from './host-settings.js';
 import type { HostEntry } from './hosts.js';
-import { decodePrivateKey } from './key-material.js';
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -54,6 +55,12 @@ export function hostConnection(connection: PhysicalConnection, host: ResolvedHos
     user: host.user,
     privateKey: connection.privateKey,
   };
+}
+
+/** Throws InvalidRequestError where a host of the environment could not be logged in to. */
+export function checkConnection(environment: Config): void {
+  const connection = resolvePhysicalConnection(environment);
+  for (const host of connection.hosts) hostConnection(connection, host);
 }
 
 /** The id of the instance of a service on a host, as its config says or `<service>-<host>-<port>`. */

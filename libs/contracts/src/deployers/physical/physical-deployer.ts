@@ -1,0 +1,17 @@
+import type { DeployerRow } from '../deployer.js';
+import { checkConnection } from './connection.js';
+import { placesOf } from './places.js';
+import { questionKinds } from './questions.js';
+import { rolloutOf } from './settings.js';
+
+/** Hosts over SSH. */
+export const physicalDeployer: DeployerRow = {
+  messages: {
+    stage: 'stage-instance',
+    switch: 'switch-instance',
+    stop: 'stop-target',
+    answer: 'answer-question',
+  },
+  plan: { shipsArtifacts: true, places: placesOf, rollout: rolloutOf, checkConnection },
+  questions: questionKinds,
+};

@@ -1,0 +1,45 @@
+import { deployerOf, type PlaceNames, type ServicePlaces } from '@floy/contracts';
+import { rowOf, type Statement } from './statement.js';
+import type { Transaction } from './transaction.js';
+
+type Config = Readonly<Record<string, unknown>>;
+
+/** An environment as planning needs it: without its secrets. */
+export interface OpenEnvironment {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly config: Config;
+}
+
+/** A service: an application at a version in an environment, with the configs that count here. */
+export interface ServiceAsked {
+  readonly environment: OpenEnvironment;
+  readonly application: { readonly id: string; readonly name: string; readonly config: Config };
+  /** What templates of places may name. */
+  readonly version: Pick<PlaceNames, 'git_tag' | 'git_commit'>;
+}
+
+/** Reads an environment as it is today, without its secrets. */
+export function openEnvironmentOf(id: string): Statement<OpenEnvironment | undefined> {
+  return rowOf('SELECT id, name, type, config FROM environments WHERE id = ?', [id]);
+}
+
+/**
+ * Which places of a service there are: the one answer to that question, for whoever plans, refuses
+ * or asks. They come from the config of the environment.
+ *
+ * Throws InvalidRequestError naming the key that is wrong, or the type that has no deployer.
+ */
+export async function placesOfService(
+  tx: Pick<Transaction, 'deployers'>,
+  { environment, application, version }: ServiceAsked,
+): Promise<ServicePlaces> {
+  const { plan } = deployerOf(tx.deployers, environment.type);
+  return plan.places(environment.config, application.config, {
+    git_tag: version.git_tag,
+    git_commit: version.git_commit,
+    environment: environment.name,
+    application: application.name,
+  });
+}

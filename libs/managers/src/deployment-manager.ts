@@ -1,0 +1,57 @@
+import type { DeploymentManager } from '@floy/contracts';
+import type { Access } from '@floy/database/access';
+import { readProgress } from '@floy/database/read-models/progress';
+import { createDeploymentRepository } from '@floy/database/repositories/deployments';
+import { sealSnapshot, takeSnapshot } from '@floy/database/snapshot';
+import type { Transaction } from '@floy/database/transaction';
+import { admit, startDeployment } from '@floy/database/transitions/admit';
+import { cancelDeployment, failDeployment } from '@floy/database/transitions/cancel-deployment';
+import { refuseOvertaken } from '@floy/database/transitions/overtaken';
+import { FloyError } from '@floy/domain';
+import type { Sealer } from '@floy/secrets/sealing';
+import { checkSnapshot, rollsBack } from './check-snapshot.js';
+
+/** The seeds' DeploymentManager. */
+export function createDeploymentManager(access: Access, sealer: Sealer): DeploymentManager {
+  const { knex, transact } = access;
+  return {
+    startDeployment: (deploymentId) => transact((tx) => startPending(tx, sealer, deploymentId)),
+
+    cancelDeployment: (actor, deploymentId, { rollback = true } = {}) =>
+      transact((tx) => cancelDeployment(tx, deploymentId, { rollback, actor: actor.name })),
+
+    async updateDeploymentStatus(deploymentId, status, errorMessage) {
+      const repository = createDeploymentRepository(access);
+      await repository.update({ id: deploymentId, status, error_message: errorMessage });
+    },
+
+    getDeploymentProgress: (deploymentId) => readProgress(knex, deploymentId),
+  };
+}
+
+/**
+ * Admits a pending deployment if its turn has come and fixes what it will do. One that can never be
+ * carried out ends at once, saying why.
+ */
+async function startPending(
+  tx: Transaction,
+  sealer: Sealer,
+  deploymentId: string,
+): Promise<'admitted' | 'waits' | 'gone'> {
+  const admission = await admit(tx, deploymentId);
+  if (admission.state !== 'admitted') return admission.state;
+  const { deployment, applicationIds } = admission;
+  try {
+    if (deployment.round > 1) await refuseOvertaken(tx, deployment);
+    const { snapshot, today } = await takeSnapshot(tx, sealer, deployment, applicationIds);
+    checkSnapshot(tx.deployers, snapshot, today);
+    await startDeployment(tx, deployment, {
+      snapshot: sealSnapshot(sealer, deployment.id, snapshot),
+      autoRollback: rollsBack(snapshot),
+    });
+  } catch (error) {
+    if (!(error instanceof FloyError)) throw error;
+    await failDeployment(tx, deployment.id, error.message);
+  }
+  return 'admitted';
+}
