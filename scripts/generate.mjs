@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { configText } from './generate/config.mjs';
 import { errorsText } from './generate/errors.mjs';
+import { eventsText } from './generate/events.mjs';
 import { messagesText } from './generate/messages.mjs';
 import { schemaText } from './generate/schema.mjs';
 import { statesText } from './generate/states.mjs';
@@ -17,6 +18,7 @@ const { openApiDocument } = await import('../services/api-gateway/dist/routes/ta
 const files = {
   'config.md': await configText(root),
   'errors.md': await errorsText(root),
+  'events.md': await eventsText(),
   'messages.md': await messagesText(root),
   'openapi.json': `${JSON.stringify(openApiDocument(), null, 2)}\n`,
   'schema.sql': await schemaText(process.env['FLOY_GENERATE_DATABASE_URL']),

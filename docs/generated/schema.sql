@@ -59,11 +59,10 @@ CREATE TABLE deployment_applications (
 
 CREATE TABLE deployments (
   id text NOT NULL,
-  version_id text NOT NULL,
+  version_id text,
   environment_id text NOT NULL,
-  kind text NOT NULL DEFAULT 'deploy'::text,
+  origin text NOT NULL DEFAULT 'deployment'::text,
   rollback_of text,
-  automatic boolean NOT NULL DEFAULT false,
   status text NOT NULL DEFAULT 'pending'::text,
   phase text NOT NULL DEFAULT 'queued'::text,
   auto_rollback boolean NOT NULL DEFAULT true,
@@ -90,7 +89,7 @@ CREATE TABLE deployments (
   CONSTRAINT deployments_rollback_of_fkey FOREIGN KEY (rollback_of) REFERENCES deployments(id),
   CONSTRAINT deployments_version_id_fkey FOREIGN KEY (version_id) REFERENCES versions(id),
   CONSTRAINT deployments_check CHECK (((status = ANY (ARRAY['success'::text, 'failed'::text, 'rolled_back'::text])) = (completed_at IS NOT NULL))),
-  CONSTRAINT deployments_kind_check CHECK ((kind = ANY (ARRAY['deploy'::text, 'rollback'::text]))),
+  CONSTRAINT deployments_origin_check CHECK ((origin = ANY (ARRAY['deployment'::text, 'rollback'::text, 'release'::text, 'instance-rollback'::text, 'catch-up'::text, 'webhook'::text]))),
   CONSTRAINT deployments_phase_check CHECK ((phase = ANY (ARRAY['queued'::text, 'forward'::text, 'stopping'::text, 'undoing'::text, 'done'::text])))
 );
 
@@ -104,8 +103,7 @@ CREATE TABLE environments (
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT environments_pkey PRIMARY KEY (id),
-  CONSTRAINT environments_name_key UNIQUE (name),
-  CONSTRAINT environments_type_check CHECK ((type = ANY (ARRAY['kubernetes'::text, 'physical'::text])))
+  CONSTRAINT environments_name_key UNIQUE (name)
 );
 
 CREATE TABLE event_streams (
@@ -215,13 +213,16 @@ CREATE TABLE release_instances (
   "position" integer NOT NULL,
   status text NOT NULL DEFAULT 'pending'::text,
   step text NOT NULL DEFAULT ''::text,
+  failed_step text NOT NULL DEFAULT ''::text,
   touched boolean NOT NULL DEFAULT false,
   verdict text,
   stopping boolean NOT NULL DEFAULT false,
   observed text,
+  observed_version text NOT NULL DEFAULT ''::text,
   from_release_id text,
   attempts integer NOT NULL DEFAULT 0,
   error_message text NOT NULL DEFAULT ''::text,
+  begun_at timestamp with time zone,
   started_at timestamp with time zone,
   updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   completed_at timestamp with time zone,
@@ -242,17 +243,22 @@ CREATE TABLE releases (
   task_id text NOT NULL,
   application_id text NOT NULL,
   environment_id text NOT NULL,
-  version_id text NOT NULL,
+  deployer text NOT NULL,
+  version_id text,
+  version text NOT NULL,
   service text NOT NULL,
   status text NOT NULL DEFAULT 'pending'::text,
   undo boolean NOT NULL DEFAULT false,
   round integer NOT NULL DEFAULT 1,
   artifact_sha256 text,
+  image text,
+  rendered bytea,
   snapshot bytea,
   batches integer[] NOT NULL,
   bake_seconds integer NOT NULL DEFAULT 0,
   max_failures integer NOT NULL DEFAULT 0,
   approval boolean NOT NULL DEFAULT false,
+  run_once boolean NOT NULL DEFAULT false,
   timeout_seconds integer NOT NULL,
   retry_count integer NOT NULL DEFAULT 3,
   bake_until timestamp with time zone,
@@ -261,7 +267,6 @@ CREATE TABLE releases (
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   completed_at timestamp with time zone,
-  run_once boolean NOT NULL DEFAULT false,
   CONSTRAINT releases_pkey PRIMARY KEY (id),
   CONSTRAINT releases_application_id_fkey FOREIGN KEY (application_id) REFERENCES applications(id),
   CONSTRAINT releases_deployment_id_fkey FOREIGN KEY (deployment_id) REFERENCES deployments(id),
@@ -290,9 +295,9 @@ CREATE TABLE slots (
 
 CREATE TABLE targets (
   id text NOT NULL,
-  host text NOT NULL,
-  port integer NOT NULL,
-  deploy_path text NOT NULL,
+  kind text NOT NULL,
+  place_key text NOT NULL,
+  place jsonb NOT NULL,
   environment_id text NOT NULL,
   application_id text NOT NULL,
   instance_id text NOT NULL,
@@ -301,8 +306,8 @@ CREATE TABLE targets (
   observed_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT targets_pkey PRIMARY KEY (id),
-  CONSTRAINT targets_host_port_deploy_path_key UNIQUE (host, port, deploy_path),
   CONSTRAINT targets_instance_id_key UNIQUE (instance_id),
+  CONSTRAINT targets_kind_place_key_key UNIQUE (kind, place_key),
   CONSTRAINT targets_application_id_fkey FOREIGN KEY (application_id) REFERENCES applications(id) ON DELETE CASCADE,
   CONSTRAINT targets_environment_id_fkey FOREIGN KEY (environment_id) REFERENCES environments(id) ON DELETE CASCADE
 );
@@ -331,6 +336,11 @@ CREATE TABLE tasks (
   not_run boolean NOT NULL DEFAULT false,
   payload text NOT NULL DEFAULT ''::text,
   result text NOT NULL DEFAULT ''::text,
+  error_message text NOT NULL DEFAULT ''::text,
+  artifact_sha256 text,
+  image text,
+  commit text,
+  inputs text NOT NULL DEFAULT ''::text,
   plan jsonb,
   timeout_seconds integer NOT NULL DEFAULT 1800,
   "position" integer NOT NULL,
@@ -443,6 +453,8 @@ CREATE INDEX tasks_deployment ON public.tasks USING btree (deployment_id, "posit
 CREATE INDEX tasks_newest ON public.tasks USING btree (created_at DESC, id DESC);
 
 CREATE INDEX tasks_undo_of ON public.tasks USING btree (undo_of) WHERE (undo_of IS NOT NULL);
+
+CREATE INDEX tasks_waiting ON public.tasks USING btree (scheduled_at, "position") WHERE ((status = 'pending'::text) AND (scheduled_at IS NOT NULL));
 
 CREATE INDEX versions_newest ON public.versions USING btree (created_at DESC, id DESC);
 

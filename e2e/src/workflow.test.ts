@@ -234,7 +234,7 @@ describeHere('a workflow', () => {
     });
     const refused = await stage.settled(id);
     expect(refused.status).toBe('failed');
-    expect(refused.error_message).toContain('Kubernetes');
+    expect(refused.error_message).toContain('no deployer for kubernetes');
   }, 60_000);
 
   it('refuses two services in one place, naming both', async () => {

@@ -68,7 +68,7 @@ function keyRow([name, key]) {
     key.template && 'template',
   ];
   return [
-    ...[code(name), key.places.join(', '), valueText(key.default)],
+    ...[code(name), key.place, valueText(key.default)],
     ...[marks.filter(Boolean).join(', '), key.meaning],
   ];
 }

@@ -13,7 +13,7 @@ const works = {
 
 export async function messagesText(root) {
   const payloads = readPayloads(readFileSync(join(root, SOURCE), 'utf8'));
-  const rows = Object.entries(messageCatalogue).map(([kind, { queue, work }]) => {
+  const rows = Object.entries(messageCatalogue).map(([kind, { queue, work, subject }]) => {
     const payload = payloads.get(kind);
     if (!payload) throw new Error(`${SOURCE}: no payload of ${kind} was found`);
     const handler = handlerOf(root, kind);
@@ -21,6 +21,7 @@ export async function messagesText(root) {
       code(kind),
       code(queue),
       work,
+      code(subject),
       code(payload.fields),
       `[${handler.split('/')[1]}](../../${handler})`,
       payload.meaning || meaningOf(readFileSync(join(root, handler), 'utf8')),
@@ -30,7 +31,7 @@ export async function messagesText(root) {
   return [
     heading('Messages', `From [${SOURCE}](../../${SOURCE}).`),
     `How a handler works:\n\n${kinds.join('\n')}\n`,
-    table(['kind', 'queue', 'work', 'payload', 'handler', 'meaning'], rows),
+    table(['kind', 'queue', 'work', 'subject', 'payload', 'handler', 'meaning'], rows),
   ].join('\n');
 }
 

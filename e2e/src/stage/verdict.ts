@@ -40,7 +40,7 @@ async function restartsWanted(stage: Stage, place: string): Promise<Map<string, 
      FROM release_instances i
      JOIN releases c ON c.id = i.content_release_id JOIN versions v ON v.id = c.version_id
      JOIN targets t ON t.id = i.target_id
-     WHERE t.deploy_path = $1 AND i.status = 'succeeded' GROUP BY 1`,
+     WHERE t.place->>'deploy_path' = $1 AND i.status = 'succeeded' GROUP BY 1`,
     [place],
   );
   return new Map(rows.map(({ dir, runs }) => [dir, runs]));

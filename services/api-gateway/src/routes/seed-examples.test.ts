@@ -227,10 +227,11 @@ describePostgres('the examples of the specification, sent as they stand', () => 
        t AS (INSERT INTO tasks (id, deployment_id, workflow_id, application_id, type, position)
          SELECT 'task_h', 'dep_h', id, $3, 'deploy', 0 FROM w RETURNING id),
        r AS (INSERT INTO releases (id, deployment_id, task_id, application_id, environment_id,
-           version_id, service, batches, timeout_seconds)
-         SELECT 'rel_h', 'dep_h', id, $3, $2, $1, 's', '{1}', 300 FROM t RETURNING id),
-       g AS (INSERT INTO targets (id, host, port, deploy_path, environment_id, application_id,
-           instance_id) VALUES ('tgt_h', 'h', 22, '/p', $2, $3, 'i') RETURNING id)
+           deployer, version_id, version, service, batches, timeout_seconds)
+         SELECT 'rel_h', 'dep_h', id, $3, $2, 'physical', $1, 'v', 's', '{1}', 300 FROM t
+         RETURNING id),
+       g AS (INSERT INTO targets (id, kind, place_key, place, environment_id, application_id,
+           instance_id) VALUES ('tgt_h', 'physical', 'h 22 /p', '{}', $2, $3, 'i') RETURNING id)
        INSERT INTO healthy_releases (target_id, release_id) SELECT g.id, r.id FROM g, r`,
       [version, environment, application],
     );
