@@ -1,5 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox';
-import { Role } from './resources/token.js';
+import type { Role } from './resources/token.js';
 import { NullableText, Timestamp, Words } from './schema-words.js';
 import { TaskType } from './resources/task.js';
 

@@ -1,15 +1,15 @@
 import {
   ApproveHostKeyRequest,
-  CommandResult,
   CommandResultsResponse,
   HostKey,
   RestartServiceRequest,
   RunCommandRequest,
-  ServiceStatus,
   ServiceStatusQuery,
   ServiceStatusResponse,
   UploadArtifactRequest,
+  type CommandResult,
   type PhysicalQuestion,
+  type ServiceStatus,
 } from '@floy/contracts';
 import { applicationOfService, artifactSize } from '@floy/database/read-models/services';
 import { approveHostKey } from '@floy/database/repositories/host-keys';
