@@ -1,8 +1,8 @@
 import type { Knex } from 'knex';
 import pg from 'pg';
 import { createAfterCommit, type Publisher } from './after-commit.js';
-import { createBuilder, createQueries } from './queries.js';
-import { createStatements } from './statements.js';
+import { createBuilder, createQueriesOn } from './queries.js';
+import { createConnect, createRunAnywhere, createStatements } from './statements.js';
 import { runTransaction, type Transaction } from './transaction.js';
 
 export interface DatabaseOptions {
@@ -15,6 +15,10 @@ export interface DatabaseOptions {
   poolSize?: number;
 }
 
+/**
+ * What is asked of it throws UnavailableError while Postgres is away, SlowStatementError where a
+ * statement reached a limit on its time, and else what Postgres answered.
+ */
 export interface Database {
   readonly knex: Knex;
   readonly url: string;
@@ -71,11 +75,9 @@ export function createDatabase(options: DatabaseOptions): Database {
     // Statements that are sent without waiting in between travel together.
     pipeline: true,
   });
-  // A connection that breaks fails what runs on it and leaves the pool; nobody else has to hear.
-  pool.on('error', () => undefined);
-  pool.on('connect', (connection) => connection.on('error', () => undefined));
-  const queries = createQueries(pool);
-  const connections = { pool, statements: createStatements(), build: createBuilder() };
+  const connect = createConnect(pool);
+  const queries = createQueriesOn(createRunAnywhere(connect));
+  const connections = { connect, statements: createStatements(), build: createBuilder() };
   const afterCommit = createAfterCommit(queries, options.publisher);
   return {
     knex: queries,

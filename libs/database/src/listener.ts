@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { nudgeChannel, type Nudge } from './after-commit.js';
 import { connectionSettings } from './database.js';
+import { postgresError } from './outages.js';
 
 export interface Listener {
   /**
@@ -36,7 +37,7 @@ export function createListener(url: string, onError: (error: Error) => void): Li
     const next = new pg.Client(connectionSettings(url, 'floy-listener'));
     client = next;
     next.on('error', (error) => {
-      onError(error);
+      onError(postgresError(error));
       again(next);
     });
     next.on('end', () => again(next));
@@ -51,7 +52,7 @@ export function createListener(url: string, onError: (error: Error) => void): Li
       await next.query(`LISTEN ${nudgeChannel}`);
       for (const key of wakes.keys()) wake(key);
     } catch (error) {
-      onError(error as Error);
+      onError(postgresError(error));
       again(next);
     }
   }

@@ -1,6 +1,7 @@
 import pg from 'pg';
+import { postgresError } from './outages.js';
 
-/** Runs one statement of a transaction; `?` stands for a value. */
+/** Runs one statement; in a transaction `?` stands for a value. Throws what `postgresError` says. */
 export type RunStatement = (sql: string, values?: readonly unknown[]) => Promise<Answer>;
 
 export interface Answer {
@@ -51,6 +52,43 @@ function positioned(sql: string): string {
   return sql.replaceAll('?', () => `$${(position += 1)}`);
 }
 
+/** Statements of Knex', which come with the texts that Postgres wants and are not prepared. */
+const unprepared: Statements = { find: (text) => ({ text }), renew: () => undefined };
+
+/** Why a connection broke while nothing ran on it: the next statement only hears that it did. */
+const brokenBy = new WeakMap<pg.PoolClient, Error>();
+
+/**
+ * Takes connections from a pool. A connection that breaks fails what runs on it and leaves the pool;
+ * nobody else has to hear. Throws what `postgresError` says.
+ */
+export function createConnect(pool: pg.Pool): () => Promise<pg.PoolClient> {
+  pool.on('error', () => undefined);
+  pool.on('connect', (connection) =>
+    connection.on('error', (error) => brokenBy.set(connection, error)),
+  );
+  return () =>
+    pool.connect().catch((error: unknown) => {
+      throw postgresError(error);
+    });
+}
+
+/** Runs each statement on whichever connection is free. */
+export function createRunAnywhere(connect: () => Promise<pg.PoolClient>): RunStatement {
+  return async (sql, values) => {
+    const connection = await connect();
+    let broken: Error | undefined;
+    try {
+      return await createRunStatement(connection, unprepared)(sql, values);
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError)) broken = error as Error;
+      throw error;
+    } finally {
+      connection.release(broken);
+    }
+  };
+}
+
 /**
  * Runs statements on a connection, which carries them out in the order of the calls. It has to be
  * one with `pipeline`: what is sent without waiting in between travels together. A statement that
@@ -70,7 +108,7 @@ export function createRunStatement(
       const query = new pg.Query(text, [...values]);
       const answered = (error: Error | null, answer: pg.QueryResult<object>): void => {
         if (isStalePlan(error)) statements.renew();
-        if (error) reject(error);
+        if (error) reject(postgresError(brokenBy.get(connection) ?? error));
         else
           resolve({ rows: answer.rows, rowCount: answer.rowCount ?? 0, command: answer.command });
       };

@@ -57,7 +57,7 @@ const maxRuns = 8;
 
 /** What transactions run on. */
 export interface Connections {
-  readonly pool: pg.Pool;
+  connect(): Promise<pg.PoolClient>;
   readonly statements: Statements;
   /** A knex that only builds. */
   readonly build: Knex;
@@ -89,8 +89,8 @@ async function runOnce<T>(
   work: (tx: Transaction) => Promise<T>,
   effects: CommitEffects,
 ): Promise<T> {
-  const { pool, statements, build } = connections;
-  const connection = await pool.connect();
+  const { connect, statements, build } = connections;
+  const connection = await connect();
   const send = createRunStatement(connection, statements);
   /** Why nothing is sent any more: outside of the transaction it would happen by itself. */
   let over: Error | undefined;
@@ -185,8 +185,8 @@ function createTransaction(build: Knex, run: RunStatement, effects: CommitEffect
     const due = outbox.filter(({ at }) => at === null);
     effects.messages.push(...due.map(({ id, kind }): OutgoingMessage => ({ id, kind, claims: 0 })));
     return run(
-      `INSERT INTO messages (id, kind, subject, payload, publish_at)
-       SELECT id, kind, subject, payload::jsonb,
+      `INSERT INTO messages (id, kind, subject, payload, due_at, publish_at)
+       SELECT id, kind, subject, payload::jsonb, coalesce(at::timestamptz, clock_timestamp()),
               coalesce(at::timestamptz, clock_timestamp() + make_interval(secs => ${firstRelaySeconds}))
        FROM unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[]) AS m(id, kind, subject, payload, at)`,
       [

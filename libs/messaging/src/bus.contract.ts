@@ -7,6 +7,7 @@ import { waitFor } from '@floy/testing/wait-for';
 import { consume, type Consumer } from './consume.js';
 import type { HandlersOf, LongHandler, ShortHandler, Work } from './handlers.js';
 import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js';
+import { recordWork } from './recorded-work.fixture.js';
 import { createPublisher, type BusPublisher } from './publisher.js';
 import { createQueueBackend, type QueueBackend } from './queue-backend.js';
 import type { Transaction } from '@floy/database/transaction';
@@ -39,7 +40,8 @@ export function busContract(
     let relay: Relay | undefined;
     let keepers: LeaseKeeper[] = [];
     let consumers: Consumer[] = [];
-    const errors: unknown[] = [];
+    const recorded = recordWork();
+    const { observer } = recorded;
 
     beforeAll(async () => {
       bus = await start();
@@ -56,6 +58,7 @@ export function busContract(
       await Promise.all(keepers.map((keeper) => keeper.stop()));
       await relay?.stop();
       [consumers, keepers, relay] = [[], [], undefined];
+      recorded.clear();
       await own.query('DELETE FROM messages');
       await own.query('DELETE FROM leases');
     });
@@ -70,7 +73,7 @@ export function busContract(
     });
 
     function keeper(holder: string): LeaseKeeper {
-      const made = createLeaseKeeper(own.url, holder, listener);
+      const made = createLeaseKeeper({ database, publisher, listener, observer }, holder);
       keepers.push(made);
       return made;
     }
@@ -88,12 +91,7 @@ export function busContract(
           ...handler,
         },
       };
-      const deps = {
-        database,
-        backend,
-        keeper: keeper('manager'),
-        onError: (error: unknown) => errors.push(error),
-      };
+      const deps = { database, backend, keeper: keeper('manager'), observer };
       consumers.push(consume(deps, 'deployment-manager', handlers, { concurrency: 4 }));
     }
 
@@ -107,12 +105,7 @@ export function busContract(
         'stage-instance': { ...idle, ...handler },
         'switch-instance': idle,
       };
-      const deps = {
-        database,
-        backend,
-        keeper: keeper(holder),
-        onError: (error: unknown) => errors.push(error),
-      };
+      const deps = { database, backend, keeper: keeper(holder), observer };
       const consumer = consume(deps, 'physical-deployer', handlers, { concurrency: 4 });
       consumers.push(consumer);
       return consumer;
@@ -120,14 +113,17 @@ export function busContract(
 
     const send = (deployment_id: string, at?: Date) =>
       database.transaction(async (tx) => tx.send('deployment-ended', { deployment_id }, at));
-    const stage = (target_id: string) =>
-      database.transaction(async (tx) =>
+    const stage = async (target_id: string) => {
+      // As a process does: without its session lock it takes no leases.
+      await waitFor('the session locks', () => keepers.map((each) => each.taker()));
+      await database.transaction(async (tx) =>
         tx.send('stage-instance', {
           target_id,
           instance_id: `of ${target_id}`,
           deployment_id: 'dep',
         }),
       );
+    };
     const undone = async () =>
       (
         await own.query<{ n: number }>(

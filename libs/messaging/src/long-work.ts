@@ -1,97 +1,121 @@
 import { subjectOf, type MessageKind, type MessagePayloads } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
-import { endLease, lookAtLease, revokeLeases, takeLease, type Lease } from '@floy/database/leases';
+import { isHolderLocked } from '@floy/database/holders';
+import {
+  endLease,
+  leaseMs,
+  lookAtLease,
+  revokeLeases,
+  takeLease,
+  type Taker,
+} from '@floy/database/leases';
+import type { Transaction } from '@floy/database/transaction';
 import { LeaseLostError } from '@floy/domain';
-import type { LongHandler, Work } from './handlers.js';
+import type { LongHandler } from './handlers.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import {
   countError,
   finishMessage,
   lockMessage,
   maxClaims,
+  putOffForOutage,
   reasonOf,
-  type MessageRow,
 } from './message-row.js';
-import { isOutage } from './outage.js';
+import type { WorkReport } from './observer.js';
+import { isOutage } from './outages.js';
+import { createWork, type Claim } from './work.js';
 
-const outageRetryMs = 300;
 /** How soon work on a subject that other work holds looks again. */
 const busyMs = 300;
+
+interface Deps {
+  database: Database;
+  keeper: LeaseKeeper;
+  report: WorkReport;
+}
 
 /**
  * Carries out a long message: takes the lease of its subject, works outside of any transaction, and
  * writes the result with the end of the lease and `done_at` in one. Whatever happens in between, the
- * message comes back until its work has an end. Throws errors of the work, once they are counted.
+ * message comes back until its work has an end. Throws only what kept it from writing how it ended.
  */
 export async function doLongWork<K extends MessageKind>(
-  deps: { database: Database; keeper: LeaseKeeper },
+  deps: Deps,
   handler: LongHandler<K>,
   message: { id: string; kind: K },
   stopping: AbortSignal,
 ): Promise<void> {
-  const { database, keeper } = deps;
+  const { database, keeper, report } = deps;
   const claimedAt = performance.now();
-  const claim = await claimWork(deps, handler, message);
+  let claim: Claim | undefined;
+  try {
+    claim = await claimWork(deps, handler, message);
+  } catch (error) {
+    if (isOutage(error, keeper, claimedAt)) throw error;
+    // An error of `begin`, which would come back for ever.
+    return fail(deps, handler, message, undefined, error);
+  }
   if (!claim) return;
   // Claimed while this process began to stop: nobody would abort it any more.
-  if (stopping.aborted) return giveBack(database, claim);
+  if (stopping.aborted) return giveBack(deps, claim, stopping.reason);
   const held = keeper.hold(claim.lease, claimedAt);
-  const work = createWork(database, claim, held);
-  const payload = claim.message.payload as MessagePayloads[K];
+  const work = createWork(deps, claim, held, report);
   try {
-    await handler.run(work, payload);
-    if (!work.finished()) throw new Error('the handler ended without finishing its work');
+    await handler.run(work, claim.message.payload as MessagePayloads[K]);
+    const outcome = work.outcome();
+    if (!outcome) throw new Error('the handler ended without finishing its work');
+    report.ended(outcome);
   } catch (error) {
     held.letGo();
-    if (work.finished()) throw error;
-    if (held.signal.aborted || error instanceof LeaseLostError || isOutage(error))
-      return await giveBack(database, claim);
-    await fail(database, handler, claim, error);
-    throw error;
+    const outcome = work.outcome();
+    // Its end is written, so that there is nothing to count.
+    if (outcome) return report.ended(outcome, error);
+    const isLost = held.signal.aborted || error instanceof LeaseLostError;
+    if (isLost || isOutage(error, keeper, claimedAt))
+      return await giveBack(deps, claim, error, { outage: !isLost });
+    await fail(deps, handler, message, claim, error);
   } finally {
     held.letGo();
   }
 }
 
-interface Claim {
-  message: MessageRow;
-  lease: Lease;
-}
-
 /** Locks in order: the message, the roots that `begin` locks, the lease. */
 async function claimWork<K extends MessageKind>(
-  { database, keeper }: { database: Database; keeper: LeaseKeeper },
+  { database, keeper, report }: Deps,
   handler: LongHandler<K>,
   { id: messageId, kind }: { id: string; kind: K },
-): Promise<Claim | null> {
-  const mayTakeOver = keeper.mayTakeOver();
+): Promise<Claim | undefined> {
+  const taker = keeper.taker();
+  let takenFrom: { holder: string; lives: boolean } | undefined;
+  let givenUp: string | undefined;
   try {
-    return await database.transaction(async (tx) => {
+    const claim = await database.transaction(async (tx) => {
+      [takenFrom, givenUp] = [undefined, undefined];
       const message = await lockMessage(tx, messageId, kind);
-      if (!message) return null;
+      if (!message) return undefined;
       const payload = message.payload as MessagePayloads[K];
       const subject = subjectOf(message.kind, message.payload);
       if (message.claims >= maxClaims) {
         // The last claim may be at work yet: then the end is not ours to write.
-        const last = await lookAtLease(tx, subject);
-        if (last.held && (last.leftMs > 0 || !mayTakeOver))
-          throw new HeldByAnother(Math.max(last.leftMs, busyMs));
-        await handler.dead(tx, payload, `given up after it was begun ${message.claims} times`);
+        const leftMs = await heldForMs(tx, subject, taker);
+        if (leftMs > 0) throw new HeldByAnother(leftMs);
+        givenUp = `given up after it was begun ${message.claims} times`;
+        await handler.dead(tx, payload, givenUp);
         await revokeLeases(tx, [subject]);
         finishMessage(tx, messageId);
-        return null;
+        return { message };
       }
       if (!(await handler.begin(tx, payload))) {
         finishMessage(tx, messageId);
-        return null;
+        return { message };
       }
       const [attempt] = await Promise.all([
-        takeLease(tx, subject, keeper.holder, mayTakeOver),
+        takeLease(tx, subject, taker),
         // Looked at again when the lease would have run out; a copy that comes then finds it renewed.
         tx.execute(
-          `UPDATE messages SET claims = claims + 1,
-             publish_at = (SELECT expires_at FROM leases WHERE subject = ?) + interval '100 milliseconds' WHERE id = ?`,
-          [subject, messageId],
+          `UPDATE messages SET claims = claims + 1, publish_at =
+             clock_timestamp() + interval '${leaseMs + 100} milliseconds' WHERE id = ?`,
+          [messageId],
         ),
       ]);
       if (!attempt.taken) {
@@ -102,8 +126,18 @@ async function claimWork<K extends MessageKind>(
           own ? attempt.retryAfterMs : Math.min(attempt.retryAfterMs, busyMs),
         );
       }
+      if (attempt.from !== undefined) {
+        takenFrom = { holder: attempt.from, lives: await isHolderLocked(tx, attempt.from) };
+      }
       return { message: { ...message, claims: message.claims + 1 }, lease: attempt.lease };
     });
+    if (!claim) return undefined;
+    report.took(claim.message);
+    if (takenFrom) report.tookOver(takenFrom.holder, takenFrom.lives ? 'expired' : 'dead');
+    if (claim.lease) return claim;
+    if (givenUp) report.ended('dead', new Error(givenUp));
+    else report.ended('done');
+    return undefined;
   } catch (error) {
     if (!(error instanceof HeldByAnother)) throw error;
     await database.transaction(async (tx) => {
@@ -112,8 +146,14 @@ async function claimWork<K extends MessageKind>(
         [(error.retryAfterMs + 50) / 1000, messageId],
       );
     });
-    return null;
+    return undefined;
   }
+}
+
+/** How long another may be at work on a subject yet; 0 where nobody is. Milliseconds. */
+async function heldForMs(tx: Transaction, subject: string, taker: Taker): Promise<number> {
+  const { held, leftMs } = await lookAtLease(tx, subject);
+  return held && (leftMs > 0 || !taker.mayTakeOver) ? Math.max(leftMs, busyMs) : 0;
 }
 
 /** Rolls back what `begin` wrote: somebody else is at work. */
@@ -123,85 +163,52 @@ class HeldByAnother extends Error {
   }
 }
 
-function createWork(
-  database: Database,
+/**
+ * Ends the lease early and takes the claim back, so that another may go on: at once, or after a
+ * pause where an outage was the reason. What cannot be written comes back when the lease runs out.
+ */
+async function giveBack(
+  { database, report }: Deps,
   { message, lease }: Claim,
-  held: ReturnType<LeaseKeeper['hold']>,
-): Work & { finished(): boolean } {
-  let finished = false;
-  const work: Work & { finished(): boolean } = {
-    lease,
-    claims: message.claims,
-    signal: held.signal,
-    database,
-    finished: () => finished,
-    assertHeld() {
-      held.signal.throwIfAborted();
-      if (!held.isFresh())
-        throw new LeaseLostError(`The lease of ${lease.subject} could not be renewed in time`);
-    },
-    async throughOutages(attempt) {
-      for (;;) {
-        held.signal.throwIfAborted();
-        try {
-          return await attempt();
-        } catch (error) {
-          if (!isOutage(error)) throw error;
-          await new Promise((resolve) => setTimeout(resolve, outageRetryMs));
-        }
-      }
-    },
-    async finish(write) {
-      await work.throughOutages(() =>
-        database.transaction(async (tx) => {
-          const row = await tx.row<{ done_at: Date | null }>(
-            'SELECT done_at FROM messages WHERE id = ? FOR UPDATE',
-            [message.id],
-          );
-          // An answer lost on the way back from the commit: the result is written already.
-          if (!row || row.done_at) return;
-          await write(tx);
-          if (!(await endLease(tx, lease))) {
-            throw new LeaseLostError(
-              `The result for ${lease.subject} came too late: another has taken over`,
-            );
-          }
-          finishMessage(tx, message.id);
-        }),
-      );
-      finished = true;
-      held.letGo();
-    },
-  };
-  return work;
-}
-
-/** Ends the lease early and takes the claim back, so that another may go on at once. */
-async function giveBack(database: Database, { message, lease }: Claim): Promise<void> {
-  await database.transaction(async (tx) => {
+  reason: unknown,
+  { outage } = { outage: false },
+): Promise<void> {
+  const given = await database.transaction(async (tx) => {
     await tx.execute('SELECT 1 FROM messages WHERE id = ? FOR UPDATE', [message.id]);
-    if (!(await endLease(tx, lease))) return;
+    if (!(await endLease(tx, lease))) return false;
     await tx.execute(
-      'UPDATE messages SET claims = claims - 1, publish_at = clock_timestamp() WHERE id = ? AND done_at IS NULL',
+      `UPDATE messages SET claims = claims - 1, due_at = now.at, publish_at = now.at
+       FROM (SELECT clock_timestamp() AS at) AS now WHERE id = ? AND done_at IS NULL`,
       [message.id],
     );
+    if (outage) await putOffForOutage(tx, message.id);
+    return true;
   });
+  if (outage) report.outage(reason);
+  report.ended(given ? 'given-back' : 'lost', reason);
 }
 
 /** Counts an error of the work; where the lease is another's by now, it is not ours to count. */
 async function fail<K extends MessageKind>(
-  database: Database,
+  { database, keeper, report }: Deps,
   handler: LongHandler<K>,
-  { message, lease }: Claim,
+  { id, kind }: { id: string; kind: K },
+  claim: Claim | undefined,
   error: unknown,
 ): Promise<void> {
-  await database.transaction(async (tx) => {
-    const current = await lockMessage(tx, message.id, message.kind);
-    if (!current) return;
-    const { epoch, held } = await lookAtLease(tx, lease.subject);
-    if (!held || epoch !== lease.epoch) return;
+  const taker = keeper.taker();
+  const outcome = await database.transaction(async (tx) => {
+    const current = await lockMessage(tx, id, kind);
+    if (!current) return 'error';
+    const subject = subjectOf(current.kind, current.payload);
+    if (claim) {
+      const last = await lookAtLease(tx, subject);
+      if (!last.held || last.epoch !== claim.lease.epoch) return 'lost';
+    } else if ((await heldForMs(tx, subject, taker)) > 0) return 'error';
     const dead = await countError(tx, current, error);
-    if (dead) await handler.dead(tx, message.payload as MessagePayloads[K], reasonOf(error));
-    await endLease(tx, lease);
+    if (dead) await handler.dead(tx, current.payload as MessagePayloads[K], reasonOf(error));
+    if (claim) await endLease(tx, claim.lease);
+    return dead ? 'dead' : 'error';
   });
+  report.ended(outcome, error);
 }

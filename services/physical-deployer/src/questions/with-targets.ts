@@ -36,7 +36,7 @@ export async function withTargets<T>(
     );
     if (inWork) throw busy(inWork.instance_id);
     for (const target of targets) {
-      const attempt = await takeLease(tx, target.id, keeper.holder, keeper.mayTakeOver());
+      const attempt = await takeLease(tx, target.id, keeper.taker());
       if (!attempt.taken) throw busy(target.instance_id);
       leases.push({ target, lease: attempt.lease });
     }
