@@ -65,7 +65,10 @@ const brokenBy = new WeakMap<pg.PoolClient, Error>();
 export function createConnect(pool: pg.Pool): () => Promise<pg.PoolClient> {
   pool.on('error', () => undefined);
   pool.on('connect', (connection) =>
-    connection.on('error', (error) => brokenBy.set(connection, error)),
+    connection.on('error', (error) => {
+      // The first says why, and those that follow only that it is gone.
+      if (!brokenBy.has(connection)) brokenBy.set(connection, error);
+    }),
   );
   return () =>
     pool.connect().catch((error: unknown) => {

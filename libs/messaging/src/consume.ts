@@ -1,5 +1,6 @@
 import { messageCatalogue, type MessageKind, type QueueName } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
+import { UnavailableError } from '@floy/domain';
 import type { HandlerOf, HandlersOf, LongHandler, OnceHandler, ShortHandler } from './handlers.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { doLongWork } from './long-work.js';
@@ -40,6 +41,8 @@ export function consume<Q extends QueueName>(
     const deps = { database, keeper, report };
     const since = performance.now();
     try {
+      // What it took up would wait here until Postgres is back, and others may be better off.
+      if (!keeper.isConnected()) throw new UnavailableError('Postgres is out of reach from here');
       switch (messageCatalogue[job.kind].work) {
         case 'short':
           return await doShortWork(
@@ -63,6 +66,7 @@ export function consume<Q extends QueueName>(
       if (!isOutage(error, keeper, since)) return report.ended('error', error);
       report.outage(error);
       report.ended('given-back', error);
+      if (!keeper.isConnected()) return;
       await database.transaction((tx) => putOffForOutage(tx, message.id)).catch(() => undefined);
     }
   }

@@ -25,6 +25,8 @@ export interface HeldLease {
 }
 
 export interface LeaseKeeper {
+  /** Whether this process has its session lock: without it nothing may be taken up. */
+  isConnected(): boolean;
   /**
    * Who takes leases here. Throws UnavailableError while this process has no session lock: it would
    * be taken for dead.
@@ -162,6 +164,7 @@ export function createLeaseKeeper(deps: LeaseKeeperDeps, holder: string): LeaseK
   }
 
   return {
+    isConnected: session.isOpen,
     taker() {
       if (!session.isOpen())
         throw new UnavailableError('The leases of this process cannot be kept');

@@ -1,5 +1,5 @@
 import type { Database } from '@floy/database/database';
-import { endLease, type Lease } from '@floy/database/leases';
+import { endLease, lookAtLease, type Lease } from '@floy/database/leases';
 import type { Transaction } from '@floy/database/transaction';
 import { LeaseLostError } from '@floy/domain';
 import type { Work } from './handlers.js';
@@ -27,6 +27,8 @@ export function createWork(
   report: WorkReport,
 ): OpenWork {
   let outcome: 'done' | 'later' | undefined;
+  const late = () =>
+    new LeaseLostError(`The result for ${lease.subject} came too late: another has taken over`);
 
   /** One transaction with the end of the lease; refused where the lease is another's. */
   async function end(how: 'done' | 'later', write: (tx: Transaction) => Promise<void>) {
@@ -36,14 +38,15 @@ export function createWork(
           'SELECT done_at FROM messages WHERE id = ? FOR UPDATE',
           [message.id],
         );
-        // An answer lost on the way back from the commit: the result is written already.
-        if (!row || row.done_at) return;
-        await write(tx);
-        if (!(await endLease(tx, lease))) {
-          throw new LeaseLostError(
-            `The result for ${lease.subject} came too late: another has taken over`,
-          );
+        if (!row) throw late();
+        if (row.done_at) {
+          const { epoch } = await lookAtLease(tx, lease.subject);
+          if (epoch !== lease.epoch) throw late();
+          // The answer was lost on the way back from the commit: the result is written already.
+          return;
         }
+        await write(tx);
+        if (!(await endLease(tx, lease))) throw late();
       }),
     );
     outcome = how;
