@@ -187,6 +187,8 @@ CREATE TABLE messages (
   last_error text NOT NULL DEFAULT ''::text,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   done_at timestamp with time zone,
+  due_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  outages integer NOT NULL DEFAULT 0,
   CONSTRAINT messages_pkey PRIMARY KEY (id)
 );
 
@@ -409,6 +411,8 @@ CREATE INDEX environments_newest ON public.environments USING btree (created_at 
 CREATE INDEX healthy_releases_release ON public.healthy_releases USING btree (release_id);
 
 CREATE INDEX idempotency_keys_created ON public.idempotency_keys USING btree (created_at);
+
+CREATE INDEX leases_holder ON public.leases USING btree (holder) WHERE (holder IS NOT NULL);
 
 CREATE INDEX messages_done ON public.messages USING btree (done_at) WHERE (done_at IS NOT NULL);
 
