@@ -22,8 +22,10 @@ export interface DatabaseOptions {
 export interface Database {
   readonly knex: Knex;
   readonly url: string;
+  /** When Postgres last answered a statement of this process, by `performance.now()`. */
+  answeredAt(): number;
   /**
-   * Runs `work` in one transaction and, after its commit, publishes the messages and nudges it made.
+   * Runs `work` in one transaction and, after its commit, publishes its messages and nudges.
    * Deadlocks and serialization failures run `work` again, so it may have no effect but on `tx`.
    * Never wait for I/O inside.
    */
@@ -76,12 +78,14 @@ export function createDatabase(options: DatabaseOptions): Database {
     pipeline: true,
   });
   const connect = createConnect(pool);
-  const queries = createQueriesOn(createRunAnywhere(connect));
-  const connections = { connect, statements: createStatements(), build: createBuilder() };
+  const statements = createStatements();
+  const queries = createQueriesOn(createRunAnywhere(connect, statements));
+  const connections = { connect, statements, build: createBuilder() };
   const afterCommit = createAfterCommit(queries, options.publisher);
   return {
     knex: queries,
     url: options.url,
+    answeredAt: statements.answeredAt,
     transaction: (work) => runTransaction(connections, work, afterCommit.dispatch),
     flushed: afterCommit.flushed,
     async close() {

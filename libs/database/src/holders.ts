@@ -19,7 +19,7 @@ export interface UnlockedHolder {
 }
 
 /**
- * The key of a holder's session lock. Were two keys the same, one dead holder would look alive until
+ * The key of a holder's session lock. Were two keys the same, a dead holder would look alive until
  * its leases run out, as all of them do without this.
  */
 const keyOf = (holder: string) => `hashtextextended(${holder}, 0)`;
@@ -39,7 +39,7 @@ export async function lockHolder(ask: AskPostgres, holder: string): Promise<void
   await ask(`SELECT pg_advisory_lock_shared(${keyOf('$1')})`, [holder]);
 }
 
-/** Looks for other holders without their lock. Where no other holds anything, it reads one index. */
+/** Looks for other holders without their lock. Where no other holds anything it reads an index. */
 export async function findUnlockedHolders(
   ask: AskPostgres,
   self: string,
@@ -75,8 +75,8 @@ export interface LeftBehind {
 
 /**
  * Lets the leases of a dead holder run out now, so that others may take them over. It changes
- * nothing where the holder has its lock again or has renewed since it was looked at. Who only seemed
- * dead may still renew, for as long as nobody took over.
+ * nothing where the holder has its lock again or has renewed since it was looked at. One that only
+ * seemed dead may still renew, for as long as nobody took over.
  */
 export async function expireLeasesOf(
   tx: Transaction,

@@ -5,8 +5,9 @@ import { postgresError } from './outages.js';
 
 export interface Listener {
   /**
-   * Calls `wake` whenever a nudge of this topic and id arrives (or any, with id `*`), and once after
-   * every reconnect, because nudges sent meanwhile are lost. Nudges are hints: poll as a backstop.
+   * Calls `wake` whenever a nudge of this topic and id arrives (or any, with id `*`), and once
+   * after every reconnect, because nudges sent meanwhile are lost. Nudges are hints: poll as a
+   * backstop.
    */
   on(topic: Nudge['topic'], id: string, wake: () => void): () => void;
   close(): Promise<void>;

@@ -33,9 +33,9 @@ const brokenConnections =
   /^(Connection terminated|Client (was closed|has encountered a connection error)|timeout (expired|exceeded when trying to connect))/;
 
 /**
- * What an error of `pg` means to the rest of Floy: UnavailableError for an outage, SlowStatementError
- * for a limit on time, else the error itself, `code` included. Only for what `pg` threw: the same
- * shapes come from the connections of others, and are failures of that work.
+ * What an error of `pg` means to the rest of Floy: UnavailableError for an outage,
+ * SlowStatementError for a limit on time, else the error itself, `code` included. Only for what
+ * `pg` threw: the same shapes come from the connections of others, and are failures of that work.
  */
 export function postgresError(thrown: unknown): Error {
   const error = thrown as Error;

@@ -34,7 +34,7 @@ export interface Work {
   assertHeld(): void;
   /** Runs `attempt` again for as long as Postgres is away and the lease is not known to be lost. */
   throughOutages<T>(attempt: () => Promise<T>): Promise<T>;
-  /** Writes the result: one transaction with the end of the lease and `done_at`, refused by the epoch. */
+  /** Writes the result, refused by the epoch: one transaction with the end of lease and message. */
   finish(write: (tx: Transaction) => Promise<void>): Promise<void>;
   /**
    * Has the message come back at a time, without spending an attempt, instead of holding a worker

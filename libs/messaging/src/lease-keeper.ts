@@ -17,7 +17,7 @@ import { createPunctuality } from './punctuality.js';
 
 export interface HeldLease {
   readonly lease: Lease;
-  /** Aborts with a LeaseLostError when the lease is known to be another's, or when the keeper stops. */
+  /** Aborts with a LeaseLostError when the lease is another's, or when the keeper stops. */
   readonly signal: AbortSignal;
   /** Whether the lease is known to be ours at this moment, by a monotonic clock. */
   isFresh(): boolean;

@@ -65,7 +65,7 @@ export async function putOffForOutage(tx: Transaction, id: string): Promise<void
   );
 }
 
-/** Counts a thrown error and lets the message come back a little later; true where it is dead now. */
+/** Counts a thrown error; the message comes back a little later. True where it is dead now. */
 export async function countError(
   tx: Transaction,
   message: Pick<MessageRow, 'id' | 'errors'>,

@@ -5,8 +5,8 @@ import type { LeaseKeeper } from './lease-keeper.js';
 
 /**
  * Whether work that began at `since` (`performance.now()`) was interrupted by an outage of Postgres
- * or the queue, and not by an error of its own: an adapter said so, or a statement reached a limit on
- * its time while Postgres, the way there or this process stood still.
+ * or the queue, and not by an error of its own: an adapter said so, or a statement reached a limit
+ * on its time while Postgres, the way there or this process stood still.
  */
 export function isOutage(
   error: unknown,

@@ -1,4 +1,4 @@
-/** A beat this late means that this process, Postgres or the way there stood still. Milliseconds. */
+/** A beat this late says that this process, Postgres or the way there stood still. Milliseconds. */
 export const lateMs = 2000;
 
 export interface Punctuality {

@@ -140,10 +140,14 @@ async function withClient<T>(url: string, use: (client: Redis) => Promise<T>): P
     commandTimeout: 800,
     retryStrategy: () => null,
   });
-  client.on('error', () => undefined);
+  // A refused login is only told here; whoever waits hears that the connection is closed.
+  let refusal: Error | undefined;
+  client.on('error', (error) => (refusal ??= error));
   try {
     await client.connect();
     return await use(client);
+  } catch (error) {
+    throw refusal ?? error;
   } finally {
     client.disconnect();
   }
@@ -238,7 +242,7 @@ function queueIsAway(cause: unknown): UnavailableError {
   return new UnavailableError('The queue cannot be reached right now', {}, { cause });
 }
 
-/** Errors of a queue's connection are no errors of ours: it reconnects, and the relay stands behind it. */
+/** Errors of a queue's connection are none of ours: it reconnects, and behind it is the relay. */
 function quiet<T extends { on(event: 'error', listener: () => void): unknown }>(emitter: T): T {
   emitter.on('error', () => undefined);
   return emitter;

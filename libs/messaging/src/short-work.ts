@@ -1,7 +1,7 @@
 import type { MessageKind, MessagePayloads } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
+import type { WorkDeps } from './claim-work.js';
 import type { OnceHandler, ShortHandler } from './handlers.js';
-import type { LeaseKeeper } from './lease-keeper.js';
 import {
   countError,
   finishMessage,
@@ -11,21 +11,14 @@ import {
   reasonOf,
   type MessageRow,
 } from './message-row.js';
-import type { WorkReport } from './observer.js';
 import { isOutage } from './outages.js';
-
-interface Deps {
-  database: Database;
-  keeper: LeaseKeeper;
-  report: WorkReport;
-}
 
 /**
  * Carries out a short message: its effect, what follows and `done_at` are one transaction. Throws
  * only what kept it from writing how it ended.
  */
 export async function doShortWork<K extends MessageKind>(
-  { database, keeper, report }: Deps,
+  { database, keeper, report }: WorkDeps,
   handler: ShortHandler<K>,
   message: { id: string; kind: K },
   redelivered: boolean,
@@ -86,7 +79,7 @@ async function raiseClaims(
 
 /** Carries out a message that is done when it begins. Throws what kept it from beginning. */
 export async function doOnce<K extends MessageKind>(
-  { database, report }: Deps,
+  { database, report }: WorkDeps,
   handler: OnceHandler<K>,
   { id, kind }: { id: string; kind: K },
   signal: AbortSignal,

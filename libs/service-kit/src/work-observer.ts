@@ -7,6 +7,7 @@ import type { Metrics } from './metrics.js';
 const waitBuckets = [0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800];
 const workBuckets = [0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800];
 
+/** `dead` is an error as well: its last one, or that it never came to an end. */
 const levels = {
   done: 'debug',
   later: 'debug',
@@ -63,7 +64,9 @@ export function createWorkObserver(logger: Logger, metrics: Metrics): WorkObserv
       ended.inc({ kind, outcome });
       const fields = { ...message, outcome, seconds: Number(seconds.toFixed(3)) };
       const level = levels[outcome];
-      if (level === 'error') logger.error({ ...fields, err: error }, failures[outcome as 'error']);
+      if (level === 'error') logger.error({ ...fields, err: error }, 'A handler failed');
+      else if (error !== undefined && (outcome === 'done' || outcome === 'later'))
+        logger.error({ ...fields, err: error }, 'A handler failed after the end of its work');
       else if (error === undefined) logger[level](fields, 'Work ended');
       else logger[level]({ ...fields, reason: messageOf(error) }, 'Work was given up');
     },
@@ -88,8 +91,3 @@ export function createWorkObserver(logger: Logger, metrics: Metrics): WorkObserv
     },
   };
 }
-
-const failures = {
-  error: 'A handler failed',
-  dead: 'A message was given up',
-};
