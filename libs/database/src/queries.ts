@@ -37,5 +37,5 @@ export function createQueriesOn(run: RunStatement): Knex {
 function withItsMessage(error: unknown): unknown {
   if (!(error instanceof UnavailableError)) return error;
   const { message } = error;
-  return Object.defineProperty(error, 'message', { get: () => message, set: () => undefined });
+  return Object.defineProperty(error, 'message', { get: () => message, set() {} });
 }

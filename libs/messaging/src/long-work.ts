@@ -19,7 +19,7 @@ export async function doLongWork<K extends MessageKind>(
   message: { id: string; kind: K },
   stopping: AbortSignal,
 ): Promise<void> {
-  const { database, keeper, report } = deps;
+  const { keeper, report } = deps;
   const claimedAt = performance.now();
   let claim: Claim | undefined;
   try {
