@@ -183,7 +183,9 @@ CREATE TABLE messages (
   claims integer NOT NULL DEFAULT 0,
   errors integer NOT NULL DEFAULT 0,
   last_error text NOT NULL DEFAULT ''::text,
+  outages integer NOT NULL DEFAULT 0,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  due_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   done_at timestamp with time zone,
   CONSTRAINT messages_pkey PRIMARY KEY (id)
 );
@@ -419,6 +421,8 @@ CREATE INDEX environments_newest ON public.environments USING btree (created_at 
 CREATE INDEX healthy_releases_release ON public.healthy_releases USING btree (release_id);
 
 CREATE INDEX idempotency_keys_created ON public.idempotency_keys USING btree (created_at);
+
+CREATE INDEX leases_holder ON public.leases USING btree (holder) WHERE (holder IS NOT NULL);
 
 CREATE INDEX messages_done ON public.messages USING btree (done_at) WHERE (done_at IS NOT NULL);
 

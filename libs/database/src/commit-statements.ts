@@ -19,8 +19,8 @@ const firstRelaySeconds = 2;
 /** Writes the messages of a transaction. */
 export function writingMessages(messages: readonly NewMessage[]): Statement<number> {
   return changesOf(
-    `INSERT INTO messages (id, kind, subject, payload, publish_at)
-     SELECT id, kind, subject, payload::jsonb,
+    `INSERT INTO messages (id, kind, subject, payload, due_at, publish_at)
+     SELECT id, kind, subject, payload::jsonb, coalesce(at::timestamptz, clock_timestamp()),
             coalesce(at::timestamptz, clock_timestamp() + make_interval(secs => ${firstRelaySeconds}))
      FROM unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[]) AS m(id, kind, subject, payload, at)`,
     [

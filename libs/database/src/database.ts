@@ -7,8 +7,8 @@ import {
 import type { Knex } from 'knex';
 import pg from 'pg';
 import { createAfterCommit, type Publisher } from './after-commit.js';
-import { createBuilder, createQueries } from './queries.js';
-import { createStatements } from './statements.js';
+import { createBuilder, createQueriesOn } from './queries.js';
+import { createConnect, createRunAnywhere, createStatements } from './statements.js';
 import { runTransaction, type Transaction } from './transaction.js';
 
 export interface DatabaseOptions {
@@ -24,11 +24,17 @@ export interface DatabaseOptions {
   catalogue?: MessageCatalogue;
 }
 
+/**
+ * What is asked of it throws UnavailableError while Postgres is away, SlowStatementError where a
+ * statement reached a limit on its time, and else what Postgres answered.
+ */
 export interface Database {
   readonly knex: Knex;
   readonly url: string;
+  /** When Postgres last answered a statement of this process, by `performance.now()`. */
+  answeredAt(): number;
   /**
-   * Runs `work` in one transaction and, after its commit, publishes the messages and nudges it made.
+   * Runs `work` in one transaction and, after its commit, publishes its messages and nudges.
    * Deadlocks and serialization failures run `work` again, so it may have no effect but on `tx`.
    * Never wait for I/O inside.
    */
@@ -80,13 +86,12 @@ export function createDatabase(options: DatabaseOptions): Database {
     // Statements that are sent without waiting in between travel together.
     pipeline: true,
   });
-  // A connection that breaks fails what runs on it and leaves the pool; nobody else has to hear.
-  pool.on('error', () => undefined);
-  pool.on('connect', (connection) => connection.on('error', () => undefined));
-  const queries = createQueries(pool);
+  const connect = createConnect(pool);
+  const statements = createStatements();
+  const queries = createQueriesOn(createRunAnywhere(connect, statements));
   const connections = {
-    pool,
-    statements: createStatements(),
+    connect,
+    statements,
     build: createBuilder(),
     deployers: options.deployers ?? deployers,
     catalogue: options.catalogue ?? messageCatalogue,
@@ -95,6 +100,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   return {
     knex: queries,
     url: options.url,
+    answeredAt: statements.answeredAt,
     transaction: (work) => runTransaction(connections, work, afterCommit.dispatch),
     flushed: afterCommit.flushed,
     async close() {

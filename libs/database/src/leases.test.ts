@@ -19,7 +19,7 @@ describeHere('leases', () => {
   });
 
   const take = (subject: string, holder: string, mayTakeOver = true) =>
-    database.transaction((tx) => takeLease(tx, subject, holder, mayTakeOver));
+    database.transaction((tx) => takeLease(tx, subject, { holder, mayTakeOver }));
   const taken = async (subject: string, holder: string, mayTakeOver = true) => {
     const attempt = await take(subject, holder, mayTakeOver);
     if (!attempt.taken) throw new Error(`${holder} did not get ${subject}`);

@@ -1,3 +1,4 @@
+import { rowOf, type Statement } from './statement.js';
 import type { Transaction } from './transaction.js';
 
 /** How long a lease holds without renewal, and how often it is renewed. Milliseconds. */
@@ -9,32 +10,45 @@ export interface Lease {
   epoch: number;
 }
 
+/** Who takes leases: says so only while it holds its session lock (`holders.ts`). */
+export interface Taker {
+  readonly holder: string;
+  /**
+   * Whether it was itself punctual and connected for a whole lease length: who was late or cut off
+   * must not take its own trouble for the death of others.
+   */
+  readonly mayTakeOver: boolean;
+}
+
 export type LeaseAttempt =
-  | { taken: true; lease: Lease }
+  /** `from` is who held it before, where its lease had run out. */
+  | { taken: true; lease: Lease; from?: string }
   /** Somebody else holds it; worth another look after this many milliseconds. */
   | { taken: false; retryAfterMs: number };
 
 /**
- * Takes the lease of a subject if it is free, or if it has run out and `mayTakeOver` holds: a
- * process that itself was late or cut off for a while must not take its own trouble for the death
- * of others. Taking always draws a new epoch; renewing never does.
+ * Takes the lease of a subject if it is free, or if it has run out and the taker may take over.
+ * Taking always draws a new epoch; renewing never does. `along` travels with it, taken or not.
  */
 export async function takeLease(
   tx: Transaction,
   subject: string,
-  holder: string,
-  mayTakeOver: boolean,
+  { holder, mayTakeOver }: Taker,
+  along: readonly Statement<unknown>[] = [],
 ): Promise<LeaseAttempt> {
-  const taken = await tx.row<{ epoch: number }>(
-    `INSERT INTO leases AS l (subject, epoch, holder, expires_at)
+  const taking = rowOf<{ epoch: number; from: string | null }>(
+    `WITH before AS (SELECT holder FROM leases WHERE subject = ?)
+     INSERT INTO leases AS l (subject, epoch, holder, expires_at)
      VALUES (?, nextval('epochs'), ?, clock_timestamp() + interval '${leaseMs} milliseconds')
      ON CONFLICT (subject) DO UPDATE
        SET epoch = excluded.epoch, holder = excluded.holder, expires_at = excluded.expires_at
        WHERE l.holder IS NULL OR (l.expires_at <= clock_timestamp() AND ?)
-     RETURNING epoch`,
-    [subject, holder, mayTakeOver],
+     RETURNING epoch, (SELECT holder FROM before) AS "from"`,
+    [subject, subject, holder, mayTakeOver],
   );
-  if (taken) return { taken: true, lease: { subject, epoch: taken.epoch } };
+  const [taken] = await tx.together(taking, ...along);
+  if (taken)
+    return { taken: true, lease: { subject, epoch: taken.epoch }, from: taken.from ?? undefined };
   const { leftMs } = await lookAtLease(tx, subject);
   return { taken: false, retryAfterMs: Math.max(leftMs, mayTakeOver ? 20 : 500) };
 }

@@ -1,11 +1,13 @@
 import pg from 'pg';
 import { nudgeChannel, type Nudge } from './after-commit.js';
 import { connectionSettings } from './database.js';
+import { postgresError } from './outages.js';
 
 export interface Listener {
   /**
-   * Calls `wake` whenever a nudge of this topic and id arrives (or any, with id `*`), and once after
-   * every reconnect, because nudges sent meanwhile are lost. Nudges are hints: poll as a backstop.
+   * Calls `wake` whenever a nudge of this topic and id arrives (or any, with id `*`), and once
+   * after every reconnect, because nudges sent meanwhile are lost. Nudges are hints: poll as a
+   * backstop.
    */
   on(topic: Nudge['topic'], id: string, wake: () => void): () => void;
   close(): Promise<void>;
@@ -36,7 +38,7 @@ export function createListener(url: string, onError: (error: Error) => void): Li
     const next = new pg.Client(connectionSettings(url, 'floy-listener'));
     client = next;
     next.on('error', (error) => {
-      onError(error);
+      onError(postgresError(error));
       again(next);
     });
     next.on('end', () => again(next));
@@ -51,7 +53,7 @@ export function createListener(url: string, onError: (error: Error) => void): Li
       await next.query(`LISTEN ${nudgeChannel}`);
       for (const key of wakes.keys()) wake(key);
     } catch (error) {
-      onError(error as Error);
+      onError(postgresError(error));
       again(next);
     }
   }

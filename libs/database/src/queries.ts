@@ -1,3 +1,4 @@
+import { UnavailableError } from '@floy/domain';
 import knex, { type Knex } from 'knex';
 import type pg from 'pg';
 import type { Answer, RunStatement } from './statements.js';
@@ -10,16 +11,14 @@ export function createBuilder(): Knex {
   return knex({ client: 'pg' });
 }
 
-/** Builds queries and runs each on any connection of a pool. */
-export function createQueries(connectionPool: pg.Pool): Knex {
-  return knex({ client: 'pg', connectionPool, log });
-}
-
-/** Builds queries and runs them as statements of one transaction. */
+/** Builds queries and runs them as statements: of one transaction, or on whichever connection. */
 export function createQueriesOn(run: RunStatement): Knex {
   const connection = {
     query({ text, values }: pg.QueryConfig, settle: (error: unknown, answer?: Answer) => void) {
-      void run(text, values).then((answer) => settle(null, answer), settle);
+      void run(text, values).then(
+        (answer) => settle(null, answer),
+        (error: unknown) => settle(withItsMessage(error)),
+      );
     },
   };
   // All that knex asks of a pool that it does not own; the counts only tell it what kind it is.
@@ -32,4 +31,11 @@ export function createQueriesOn(run: RunStatement): Knex {
     numPendingAcquires: () => 0,
   };
   return knex({ client: 'pg', connectionPool, log });
+}
+
+/** Knex puts the statement into the message of an error, and that of this one is shown to users. */
+function withItsMessage(error: unknown): unknown {
+  if (!(error instanceof UnavailableError)) return error;
+  const { message } = error;
+  return Object.defineProperty(error, 'message', { get: () => message, set() {} });
 }

@@ -1,6 +1,7 @@
 import pg from 'pg';
+import { postgresError } from './outages.js';
 
-/** Runs one statement of a transaction; `?` stands for a value. */
+/** Runs one statement; in a transaction `?` is a value. Throws what `postgresError` makes of it. */
 export type RunStatement = (sql: string, values?: readonly unknown[]) => Promise<Answer>;
 
 export interface Answer {
@@ -17,6 +18,10 @@ export interface Statements {
   find(sql: string): { text: string; name?: string };
   /** Has every text prepared anew, on every connection, from its next use on. */
   renew(): void;
+  /** Notes that Postgres has answered one. */
+  answered(): void;
+  /** When it last did, by `performance.now()`. */
+  answeredAt(): number;
 }
 
 /** Before this it may be a text that is never seen again, such as an insert of so many rows. */
@@ -27,6 +32,7 @@ const mostTexts = 1000;
 export function createStatements(): Statements {
   const known = new Map<string, { text: string; number: number; uses: number }>();
   let generation = 0;
+  let answeredAt = -Infinity;
   return {
     find(sql) {
       let statement = known.get(sql);
@@ -42,6 +48,10 @@ export function createStatements(): Statements {
     renew() {
       generation += 1;
     },
+    answered() {
+      answeredAt = performance.now();
+    },
+    answeredAt: () => answeredAt,
   };
 }
 
@@ -49,6 +59,47 @@ export function createStatements(): Statements {
 function positioned(sql: string): string {
   let position = 0;
   return sql.replaceAll('?', () => `$${(position += 1)}`);
+}
+
+/** Why a connection broke while nothing ran on it: the next statement only hears that it did. */
+const brokenBy = new WeakMap<pg.PoolClient, Error>();
+
+/**
+ * Takes connections from a pool. One that breaks fails what runs on it and leaves the pool; nobody
+ * else has to hear. Throws what `postgresError` makes of it.
+ */
+export function createConnect(pool: pg.Pool): () => Promise<pg.PoolClient> {
+  pool.on('error', () => undefined);
+  pool.on('connect', (connection) =>
+    connection.on('error', (error) => {
+      // The first says why, and those that follow only that it is gone.
+      if (!brokenBy.has(connection)) brokenBy.set(connection, error);
+    }),
+  );
+  return () =>
+    pool.connect().catch((error: unknown) => {
+      throw postgresError(error);
+    });
+}
+
+/** Runs each of Knex' statements, as it is and unprepared, on whichever connection is free. */
+export function createRunAnywhere(
+  connect: () => Promise<pg.PoolClient>,
+  statements: Statements,
+): RunStatement {
+  const unprepared: Statements = { ...statements, find: (text) => ({ text }) };
+  return async (sql, values) => {
+    const connection = await connect();
+    let broken: Error | undefined;
+    try {
+      return await createRunStatement(connection, unprepared)(sql, values);
+    } catch (error) {
+      if (!(error instanceof pg.DatabaseError)) broken = error as Error;
+      throw error;
+    } finally {
+      connection.release(broken);
+    }
+  };
 }
 
 /**
@@ -70,9 +121,9 @@ export function createRunStatement(
       const query = new pg.Query(text, [...values]);
       const answered = (error: Error | null, answer: pg.QueryResult<object>): void => {
         if (isStalePlan(error)) statements.renew();
-        if (error) reject(error);
-        else
-          resolve({ rows: answer.rows, rowCount: answer.rowCount ?? 0, command: answer.command });
+        if (error) return reject(postgresError(brokenBy.get(connection) ?? error));
+        statements.answered();
+        resolve({ rows: answer.rows, rowCount: answer.rowCount ?? 0, command: answer.command });
       };
       // `pg` writes each query by itself: held back until everything of this turn is written.
       const { stream } = connection.connection;

@@ -72,7 +72,7 @@ const maxRuns = 8;
 
 /** What transactions run on. */
 export interface Connections {
-  readonly pool: pg.Pool;
+  connect(): Promise<pg.PoolClient>;
   readonly statements: Statements;
   /** A knex that only builds. */
   readonly build: Knex;
@@ -106,7 +106,7 @@ async function runOnce<T>(
   work: (tx: Transaction) => Promise<T>,
   effects: CommitEffects,
 ): Promise<T> {
-  const connection = await connections.pool.connect();
+  const connection = await connections.connect();
   const send = createRunStatement(connection, connections.statements);
   /** Why nothing is sent any more: outside of the transaction it would happen by itself. */
   let over: Error | undefined;

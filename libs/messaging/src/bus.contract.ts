@@ -7,6 +7,7 @@ import { waitFor } from '@floy/testing/wait-for';
 import { consume, type Consumer } from './consume.js';
 import type { HandlersOf, LongHandler, ShortHandler, Work } from './handlers.js';
 import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js';
+import { recordWork } from './recorded-work.fixture.js';
 import { createPublisher, type BusPublisher } from './publisher.js';
 import { createQueueBackend, type QueueBackend } from './queue-backend.js';
 import type { Transaction } from '@floy/database/transaction';
@@ -39,7 +40,8 @@ export function busContract(
     let relay: Relay | undefined;
     let keepers: LeaseKeeper[] = [];
     let consumers: Consumer[] = [];
-    const errors: unknown[] = [];
+    const recorded = recordWork();
+    const { observer } = recorded;
 
     beforeAll(async () => {
       bus = await start();
@@ -56,6 +58,7 @@ export function busContract(
       await Promise.all(keepers.map((keeper) => keeper.stop()));
       await relay?.stop();
       [consumers, keepers, relay] = [[], [], undefined];
+      recorded.clear();
       await own.query('DELETE FROM messages');
       await own.query('DELETE FROM leases');
     });
@@ -69,13 +72,14 @@ export function busContract(
       await bus.stop();
     });
 
-    function keeper(holder: string): LeaseKeeper {
-      const made = createLeaseKeeper(own.url, holder, listener);
+    async function keeper(holder: string): Promise<LeaseKeeper> {
+      const made = createLeaseKeeper({ database, publisher, listener, observer }, holder);
       keepers.push(made);
+      await waitFor('its session lock', () => made.isConnected());
       return made;
     }
 
-    function manage(handler: Partial<ShortHandler<'deployment-ended'>>): void {
+    async function manage(handler: Partial<ShortHandler<'deployment-ended'>>): Promise<void> {
       const done: Managers['start-deployment'] = {
         handle: async () => ({ done: true }),
         dead: async () => undefined,
@@ -88,16 +92,14 @@ export function busContract(
           ...handler,
         },
       };
-      const deps = {
-        database,
-        backend,
-        keeper: keeper('manager'),
-        onError: (error: unknown) => errors.push(error),
-      };
+      const deps = { database, backend, keeper: await keeper('manager'), observer };
       consumers.push(consume(deps, 'deployment-manager', handlers, { concurrency: 4 }));
     }
 
-    function deploy(holder: string, handler: Partial<LongHandler<'stage-instance'>>): Consumer {
+    async function deploy(
+      holder: string,
+      handler: Partial<LongHandler<'stage-instance'>>,
+    ): Promise<Consumer> {
       const idle = {
         begin: async () => true,
         run: (work: Work) => work.finish(async () => undefined),
@@ -107,12 +109,7 @@ export function busContract(
         'stage-instance': { ...idle, ...handler },
         'switch-instance': idle,
       };
-      const deps = {
-        database,
-        backend,
-        keeper: keeper(holder),
-        onError: (error: unknown) => errors.push(error),
-      };
+      const deps = { database, backend, keeper: await keeper(holder), observer };
       const consumer = consume(deps, 'physical-deployer', handlers, { concurrency: 4 });
       consumers.push(consumer);
       return consumer;
@@ -120,14 +117,17 @@ export function busContract(
 
     const send = (deployment_id: string, at?: Date) =>
       database.transaction(async (tx) => tx.send('deployment-ended', { deployment_id }, at));
-    const stage = (target_id: string) =>
-      database.transaction(async (tx) =>
+    const stage = async (target_id: string) => {
+      // As a process does: without its session lock it takes no leases.
+      await waitFor('the session locks', () => keepers.map((each) => each.taker()));
+      await database.transaction(async (tx) =>
         tx.send('stage-instance', {
           target_id,
           instance_id: `of ${target_id}`,
           deployment_id: 'dep',
         }),
       );
+    };
     const undone = async () =>
       (
         await own.query<{ n: number }>(
@@ -137,7 +137,7 @@ export function busContract(
 
     it('hands a committed message to its handler without the relay, once', async () => {
       const seen: string[] = [];
-      manage({
+      await manage({
         handle: async (_, { deployment_id }) => (seen.push(deployment_id), { done: true }),
       });
       await send('dep_1');
@@ -151,7 +151,7 @@ export function busContract(
       await send('dep_lost');
       await database.flushed();
       await bus.wipe();
-      manage({
+      await manage({
         handle: async (_, { deployment_id }) => (seen.push(deployment_id), { done: true }),
       });
       relay = startRelay(database, publisher, () => undefined);
@@ -161,7 +161,7 @@ export function busContract(
 
     it('holds a timer back until its time', async () => {
       const seen: number[] = [];
-      manage({ handle: async () => (seen.push(Date.now()), { done: true }) });
+      await manage({ handle: async () => (seen.push(Date.now()), { done: true }) });
       relay = startRelay(database, publisher, () => undefined);
       const at = Date.now() + 700;
       await send('dep_timer', new Date(at));
@@ -175,7 +175,7 @@ export function busContract(
       let runs = 0;
       await send('dep_poison');
       await own.query("UPDATE messages SET errors = 2 WHERE subject = 'dep_poison'");
-      manage({
+      await manage({
         handle: async () => {
           runs += 1;
           throw new Error('a defect');
@@ -191,7 +191,7 @@ export function busContract(
 
     it('writes the effect of a message published many times only once', async () => {
       let runs = 0;
-      manage({ handle: async () => ((runs += 1), { done: true }) });
+      await manage({ handle: async () => ((runs += 1), { done: true }) });
       await send('dep_many');
       const [row] = await own.query<{ id: string }>('SELECT id FROM messages');
       for (let claims = 0; claims < 20; claims += 1) {
@@ -203,7 +203,7 @@ export function busContract(
 
     it('does not believe a job whose message does not exist, or is of another kind', async () => {
       const seen: string[] = [];
-      manage({
+      await manage({
         handle: async (_, { deployment_id }) => (seen.push(deployment_id), { done: true }),
       });
       await publisher.publish([{ id: 'msg_forged', kind: 'deployment-ended', claims: 0 }]);
@@ -224,8 +224,8 @@ export function busContract(
         await work.finish(async () => undefined);
         done += 1;
       };
-      deploy('one', { run });
-      deploy('other', { run });
+      await deploy('one', { run });
+      await deploy('other', { run });
       relay = startRelay(database, publisher, () => undefined);
       for (let n = 0; n < 5; n += 1) await stage('tgt_same');
       await waitFor('all work to be done', () => done === 5, { timeoutMs: 20_000 });
@@ -234,7 +234,7 @@ export function busContract(
 
     it('hands work over at once when its worker stops in order', async () => {
       const holders: string[] = [];
-      const started = deploy('first', {
+      const started = await deploy('first', {
         run: (work) =>
           new Promise((_, reject) => {
             holders.push('first');
@@ -246,7 +246,7 @@ export function busContract(
       await waitFor('the first worker', () => holders.length === 1);
       const began = Date.now();
       await started.stop();
-      deploy('second', {
+      await deploy('second', {
         run: async (work) => (holders.push('second'), work.finish(async () => undefined)),
       });
       await waitFor('every message to be done', async () => (await undone()) === 0, {
@@ -260,7 +260,7 @@ export function busContract(
       let release: () => void = () => undefined;
       const held = new Promise<void>((resolve) => (release = resolve));
       let begun = 0;
-      deploy('revoked', {
+      await deploy('revoked', {
         begin: async () => ++begun === 1,
         run: async (work) => {
           await held;
@@ -288,7 +288,7 @@ export function busContract(
     it('gives long work up at its fifth error, also where that takes the right to act away', async () => {
       const given: string[] = [];
       let begun = 0;
-      deploy('failing', {
+      await deploy('failing', {
         begin: async () => ((begun += 1), true),
         run: async () => Promise.reject(new Error('a defect')),
         dead: async (tx, { target_id }, reason) => {
@@ -312,7 +312,7 @@ export function busContract(
       const note = (tx: Transaction, what: string) =>
         tx.execute('INSERT INTO event_streams VALUES (?, 1)', [what]);
       let begun = 0;
-      deploy('alive', {
+      await deploy('alive', {
         begin: async () => ((begun += 1), true),
         run: async (work) => {
           await held;

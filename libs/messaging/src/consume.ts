@@ -1,8 +1,12 @@
 import { messageCatalogue, type MessageKind, type QueueName } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
+import { UnavailableError } from '@floy/domain';
 import type { HandlerOf, HandlersOf, LongHandler, OnceHandler, ShortHandler } from './handlers.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { doLongWork } from './long-work.js';
+import { putOffForOutage } from './message-row.js';
+import { createReport, type WorkObserver } from './observer.js';
+import { isOutage } from './outages.js';
 import type { QueueBackend } from './queue-backend.js';
 import { doOnce, doShortWork } from './short-work.js';
 
@@ -15,18 +19,16 @@ export interface ConsumeDeps {
   database: Database;
   backend: QueueBackend;
   keeper: LeaseKeeper;
-  /** Told about every error of a handler; the message itself is taken care of. */
-  onError(error: unknown, message: { kind: string; id: string }): void;
+  observer: WorkObserver;
 }
 
 /** Takes the messages of one queue and hands each to the handler of its kind. */
 export function consume<Q extends QueueName>(
-  deps: ConsumeDeps,
+  { database, backend, keeper, observer }: ConsumeDeps,
   queue: Q,
   handlers: HandlersOf<Q>,
   options: { concurrency: number },
 ): Consumer {
-  const { database, backend, keeper } = deps;
   const byKind = handlers as unknown as Record<string, HandlerOf<MessageKind>>;
   const stopping = new AbortController();
 
@@ -35,32 +37,37 @@ export function consume<Q extends QueueName>(
     if (!isKind(job.kind) || messageCatalogue[job.kind].queue !== queue) return;
     const message = { id: job.id, kind: job.kind };
     const handler = byKind[job.kind] as unknown;
+    const report = createReport(observer, message);
+    const deps = { database, keeper, report };
+    const since = performance.now();
     try {
+      // What it took up would wait here until Postgres is back, and others may be better off.
+      if (!keeper.isConnected()) throw new UnavailableError('Postgres is out of reach from here');
       switch (messageCatalogue[job.kind].work) {
         case 'short':
           return await doShortWork(
-            database,
+            deps,
             handler as ShortHandler<MessageKind>,
             message,
             job.redelivered,
           );
         case 'long':
           return await doLongWork(
-            { database, keeper },
+            deps,
             handler as LongHandler<MessageKind>,
             message,
             stopping.signal,
           );
         case 'once':
-          return await doOnce(
-            database,
-            handler as OnceHandler<MessageKind>,
-            message,
-            stopping.signal,
-          );
+          return await doOnce(deps, handler as OnceHandler<MessageKind>, message, stopping.signal);
       }
     } catch (error) {
-      deps.onError(error, message);
+      // How it ended could not be written: the relay brings it back, or the end of its lease does.
+      if (!isOutage(error, keeper, since)) return report.ended('error', error);
+      report.outage(error);
+      report.ended('given-back', error);
+      if (!keeper.isConnected()) return;
+      await database.transaction((tx) => putOffForOutage(tx, message.id)).catch(() => undefined);
     }
   }
 

@@ -1,12 +1,23 @@
-import { LeaseLostError } from '@floy/domain';
-import { connectionSettings } from '@floy/database/database';
-import { leaseMs, leaseRenewalMs, renewLeases, type Lease } from '@floy/database/leases';
+import { LeaseLostError, UnavailableError } from '@floy/domain';
+import type { Publisher } from '@floy/database/after-commit';
+import type { Database } from '@floy/database/database';
+import { findUnlockedHolders, type AskPostgres } from '@floy/database/holders';
+import {
+  leaseMs,
+  leaseRenewalMs,
+  renewLeases,
+  type Lease,
+  type Taker,
+} from '@floy/database/leases';
 import type { Listener } from '@floy/database/listener';
-import pg from 'pg';
+import { createDeadHolders, expireDeadHolder } from './dead-holders.js';
+import { createLeaseSession } from './lease-session.js';
+import type { WorkObserver } from './observer.js';
+import { createPunctuality } from './punctuality.js';
 
 export interface HeldLease {
   readonly lease: Lease;
-  /** Aborts with a LeaseLostError when the lease is known to be another's, or when the keeper stops. */
+  /** Aborts with a LeaseLostError when the lease is another's, or when the keeper stops. */
   readonly signal: AbortSignal;
   /** Whether the lease is known to be ours at this moment, by a monotonic clock. */
   isFresh(): boolean;
@@ -14,18 +25,29 @@ export interface HeldLease {
 }
 
 export interface LeaseKeeper {
-  /** Who this process is: no two process starts share it. */
-  readonly holder: string;
+  /** Whether this process has its session lock: without it nothing may be taken up. */
+  isConnected(): boolean;
   /**
-   * Whether this process was itself punctual and connected for a whole lease length. Only then may
-   * it take another's expired lease for that other's death, and not for its own blocked loop or for
-   * an outage of Postgres that nobody could renew through.
+   * Who takes leases here. Throws UnavailableError while this process has no session lock: it would
+   * be taken for dead.
    */
-  mayTakeOver(): boolean;
+  taker(): Taker;
   hold(lease: Lease, heldSince: number): HeldLease;
+  /**
+   * Whether Postgres, the way there or this process stood still at some time since then
+   * (`performance.now()`): no limit on time says anything about a statement in that case.
+   */
+  lateSince(time: number): boolean;
   /** Aborts everything held, so that it can be handed over. */
   abortAll(reason: string): void;
   stop(): Promise<void>;
+}
+
+export interface LeaseKeeperDeps {
+  readonly database: Database;
+  readonly publisher: Publisher;
+  readonly listener: Listener;
+  readonly observer: Pick<WorkObserver, 'outage' | 'holderDied'>;
 }
 
 interface Entry {
@@ -35,76 +57,97 @@ interface Entry {
   unlisten: () => void;
 }
 
-/** A tick this late means that the process was stopped, blocked or cut off. Milliseconds. */
-const lateMs = leaseMs / 2;
+/** How often Postgres is asked who is dead, and how soon after a failure. Milliseconds. */
+const beatMs = 250;
+const retryMs = 300;
 
-/** Renews the leases of this process, all in one statement, on a connection of its own. */
-export function createLeaseKeeper(url: string, holder: string, listener: Listener): LeaseKeeper {
+/**
+ * Renews the leases of this process, all in one statement, on a connection of its own that has the
+ * holder's session lock; watches over the locks of others; and knows by its beats whether it was
+ * punctual all the time.
+ *
+ * @param holder who this process is: no two process starts share it
+ */
+export function createLeaseKeeper(deps: LeaseKeeperDeps, holder: string): LeaseKeeper {
   const held = new Set<Entry>();
-  let client: pg.Client | undefined;
-  let punctualSince = Infinity;
-  let lastTick = -Infinity;
-  let ticking: Promise<void> | undefined;
-  let again = false;
-  const timer = setInterval(() => void tick(), leaseRenewalMs);
-  void tick();
+  const session = createLeaseSession(deps.database.url, holder, broke);
+  const punctuality = createPunctuality();
+  const others = createDeadHolders();
+  const renewals = { at: -Infinity, asked: false };
+  let stopped = false;
+  let wasConnected = false;
+  let wake: () => void = () => undefined;
+  const beating = run();
 
-  function tick(): Promise<void> {
-    if (ticking) {
-      again = true;
-      return ticking;
-    }
-    ticking = renewOnce().finally(() => {
-      ticking = undefined;
-      if (again) {
-        again = false;
-        void tick();
+  async function run(): Promise<void> {
+    while (!stopped) {
+      let pauseMs = beatMs;
+      try {
+        await beat();
+        pauseMs = Math.min(beatMs, others.nextLookMs() ?? beatMs);
+      } catch (error) {
+        broke(error);
+        pauseMs = retryMs;
       }
-    });
-    return ticking;
+      if (renewals.asked && session.isOpen()) continue;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, pauseMs);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        if (stopped) wake();
+      });
+    }
   }
 
-  async function renewOnce(): Promise<void> {
+  async function beat(): Promise<void> {
+    const ask = await session.open();
+    if (renewals.asked || performance.now() - renewals.at >= leaseRenewalMs) await renew(ask);
+    const unlocked = await findUnlockedHolders(ask, holder);
+    punctuality.answered();
+    wasConnected = true;
+    // Its own time away is not the others' death.
+    if (!mayTakeOver()) return others.forget();
+    for (const dead of others.judge(unlocked)) {
+      // On another connection, and not waited for: the beats go on.
+      void expireDeadHolder(deps, dead).then(
+        (subjects) => subjects.length > 0 && deps.observer.holderDied(dead.holder, subjects),
+        // Looked at again with the next beat.
+        () => undefined,
+      );
+    }
+  }
+
+  async function renew(ask: AskPostgres): Promise<void> {
+    renewals.asked = false;
     const began = performance.now();
     const entries = [...held];
-    try {
-      const connected = await connection();
-      const kept = await renewLeases(
-        (sql, values) => connected.query(sql, values),
-        holder,
-        entries.map(({ lease }) => lease),
-      );
+    if (entries.length > 0) {
+      const leases = entries.map(({ lease }) => lease);
+      const kept = await renewLeases(ask, holder, leases);
       const ours = new Map(kept.map(({ subject, epoch }) => [subject, epoch]));
       for (const entry of entries) {
         if (ours.get(entry.lease.subject) === entry.lease.epoch) entry.freshUntil = began + leaseMs;
         else lose(entry, 'it was taken over or revoked');
       }
-      const ended = performance.now();
-      if (began - lastTick > lateMs || ended - began > lateMs) punctualSince = ended;
-      lastTick = ended;
-    } catch {
-      punctualSince = Infinity;
-      lastTick = -Infinity;
-      dropConnection();
-      if (held.size > 0) setTimeout(() => void tick(), 300).unref();
     }
+    renewals.at = began;
   }
 
-  async function connection(): Promise<pg.Client> {
-    if (client) return client;
-    const next = new pg.Client({
-      ...connectionSettings(url, `floy-leases ${holder}`),
-      query_timeout: 2000,
-    });
-    next.on('error', dropConnection);
-    await next.connect();
-    client = next;
-    return next;
+  function broke(error: unknown): void {
+    session.drop();
+    punctuality.broke();
+    others.forget();
+    renewals.at = -Infinity;
+    if (wasConnected && !stopped) deps.observer.outage('leases', error);
+    wasConnected = false;
+    // Connects anew at once.
+    wake();
   }
 
-  function dropConnection(): void {
-    client?.end().catch(() => undefined);
-    client = undefined;
+  function mayTakeOver(): boolean {
+    return session.isOpen() && punctuality.punctualMs() >= leaseMs;
   }
 
   function lose(entry: Entry, why: string): void {
@@ -115,18 +158,24 @@ export function createLeaseKeeper(url: string, holder: string, listener: Listene
     );
   }
 
+  function renewNow(): void {
+    renewals.asked = true;
+    wake();
+  }
+
   return {
-    holder,
-    mayTakeOver() {
-      const now = performance.now();
-      return now - lastTick <= lateMs && now - punctualSince >= leaseMs;
+    isConnected: session.isOpen,
+    taker() {
+      if (!session.isOpen())
+        throw new UnavailableError('The leases of this process cannot be kept');
+      return { holder, mayTakeOver: mayTakeOver() };
     },
     hold(lease, heldSince) {
       const entry: Entry = {
         lease,
         controller: new AbortController(),
         freshUntil: heldSince + leaseMs,
-        unlisten: listener.on('lease', lease.subject, () => void tick()),
+        unlisten: deps.listener.on('lease', lease.subject, renewNow),
       };
       held.add(entry);
       return {
@@ -139,14 +188,16 @@ export function createLeaseKeeper(url: string, holder: string, listener: Listene
         },
       };
     },
+    lateSince: punctuality.lateSince,
     abortAll(reason) {
       for (const entry of [...held]) lose(entry, reason);
     },
     async stop() {
-      clearInterval(timer);
+      stopped = true;
+      wake();
       for (const entry of [...held]) lose(entry, 'this process stops');
-      await ticking?.catch(() => undefined);
-      await client?.end().catch(() => undefined);
+      await beating;
+      await session.close();
     },
   };
 }

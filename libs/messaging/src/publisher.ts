@@ -1,4 +1,5 @@
 import { messageCatalogue, type QueueName } from '@floy/contracts';
+import { UnavailableError } from '@floy/domain';
 import type { OutgoingMessage, Publisher } from '@floy/database/after-commit';
 import type { JobQueue, QueueBackend } from './queue-backend.js';
 
@@ -49,7 +50,7 @@ async function withTimeout(publish: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new Error('the queue did not take the messages in time')),
+      () => reject(new UnavailableError('The queue did not take the messages in time')),
       publishTimeoutMs,
     );
   });

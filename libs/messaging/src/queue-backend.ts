@@ -9,7 +9,8 @@ import {
 } from 'bullmq';
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { isOutage } from './outage.js';
+import { postgresError } from '@floy/database/outages';
+import { UnavailableError } from '@floy/domain';
 
 /** What a job carries: the message's id, nothing else (law 1). */
 export interface JobData {
@@ -18,6 +19,7 @@ export interface JobData {
 
 /** A queue to put jobs on; the same id again does nothing while the first is there. */
 export interface JobQueue {
+  /** Throws UnavailableError where the queue did not take them. */
   add(jobs: { kind: string; jobId: string; id: string }[]): Promise<void>;
   /** For the board only. */
   readonly bullmq: Queue;
@@ -38,7 +40,10 @@ export type JobProcessor = (job: {
 
 export interface QueueBackend {
   readonly kind: 'redis' | 'postgres';
-  /** Throws where the server cannot be used: an evicting Redis loses jobs. */
+  /**
+   * Throws where the server cannot be used (an evicting Redis loses jobs), and UnavailableError
+   * where it is away.
+   */
   check(): Promise<void>;
   queue(name: string): JobQueue;
   worker(name: string, process: JobProcessor, options: { concurrency: number }): JobWorker;
@@ -61,7 +66,7 @@ const workerOptions = {
   runRetryDelay: 1000,
 } satisfies Partial<WorkerOptions>;
 
-const outagePauseMs = 250;
+const failurePauseMs = 250;
 const jobOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
 
 /** Chooses by the URL's scheme. Anything else is refused here rather than looped on later. */
@@ -115,9 +120,13 @@ function createRedisBackend(url: string): QueueBackend {
 }
 
 async function refuseEviction(url: string): Promise<void> {
-  const policy = await withClient(url, async (client) => {
-    return /maxmemory_policy:(\S+)/.exec(await client.info('memory'))?.[1];
+  const info = await withClient(url, (client) => client.info('memory')).catch((error: unknown) => {
+    // A wrong password is an answer, and will be the same the next time; LOADING ends.
+    const isAnswer = error instanceof Error && error.name === 'ReplyError';
+    if (isAnswer && !error.message.startsWith('LOADING')) throw error;
+    throw queueIsAway(error);
   });
+  const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1];
   if (policy && policy !== 'noeviction') {
     throw new Error(`Redis evicts keys (maxmemory-policy ${policy}): Floy needs noeviction`);
   }
@@ -131,10 +140,14 @@ async function withClient<T>(url: string, use: (client: Redis) => Promise<T>): P
     commandTimeout: 800,
     retryStrategy: () => null,
   });
-  client.on('error', () => undefined);
+  // A refused login is only told here; whoever waits hears that the connection is closed.
+  let refusal: Error | undefined;
+  client.on('error', (error) => (refusal ??= error));
   try {
     await client.connect();
     return await use(client);
+  } catch (error) {
+    throw refusal ?? error;
   } finally {
     client.disconnect();
   }
@@ -157,11 +170,11 @@ function createPostgresQueueBackend(url: string): QueueBackend {
   return {
     kind: 'postgres',
     async check() {
-      const client = await pool.connect();
       try {
-        await runMigrations(client);
-      } finally {
-        client.release();
+        const client = await pool.connect();
+        await runMigrations(client).finally(() => client.release());
+      } catch (error) {
+        throw postgresError(error);
       }
     },
     queue: (name) =>
@@ -201,7 +214,7 @@ class PatientPool extends pg.Pool {
       try {
         return await query(...words);
       } catch (error) {
-        if (isOutage(error)) await new Promise((resolve) => setTimeout(resolve, outagePauseMs));
+        await new Promise((resolve) => setTimeout(resolve, failurePauseMs));
         throw error;
       }
     };
@@ -213,16 +226,23 @@ function jobQueue(queue: Queue): JobQueue {
   quiet(queue);
   return {
     async add(jobs) {
-      await queue.addBulk(
-        jobs.map(({ kind, jobId, id }) => ({ name: kind, data: { id }, opts: { jobId } })),
-      );
+      const bulk = jobs.map(({ kind, jobId, id }) => ({
+        name: kind,
+        data: { id },
+        opts: { jobId },
+      }));
+      await queue.addBulk(bulk).catch((error: unknown) => Promise.reject(queueIsAway(error)));
     },
     bullmq: queue,
     close: () => queue.close(),
   };
 }
 
-/** Errors of a queue's connection are no errors of ours: it reconnects, and the relay stands behind it. */
+function queueIsAway(cause: unknown): UnavailableError {
+  return new UnavailableError('The queue cannot be reached right now', {}, { cause });
+}
+
+/** Errors of a queue's connection are none of ours: it reconnects, and behind it is the relay. */
 function quiet<T extends { on(event: 'error', listener: () => void): unknown }>(emitter: T): T {
   emitter.on('error', () => undefined);
   return emitter;

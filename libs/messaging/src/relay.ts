@@ -24,8 +24,8 @@ interface DueMessage {
  * lost on any way. It moves `publish_at` forward first (2 s growing to 10 s) and commits, so that
  * several relays share the rows and a dying one loses nothing.
  *
- * Rows are claimed by their state with SKIP LOCKED, never by "later than the last seen": numbers and
- * times do not become visible in order.
+ * Rows are claimed by their state with SKIP LOCKED, never by "later than the last seen": numbers
+ * and times do not become visible in order.
  */
 export function startRelay(
   database: Database,

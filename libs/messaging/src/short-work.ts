@@ -1,48 +1,69 @@
 import type { MessageKind, MessagePayloads } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
+import type { WorkDeps } from './claim-work.js';
 import type { OnceHandler, ShortHandler } from './handlers.js';
-import { countError, finishMessage, lockMessage, maxClaims, reasonOf } from './message-row.js';
-import { isOutage } from './outage.js';
+import {
+  countError,
+  finishMessage,
+  lockMessage,
+  maxClaims,
+  putOff,
+  reasonOf,
+  type MessageRow,
+} from './message-row.js';
+import { isOutage } from './outages.js';
 
-/** Carries out a short message: its effect, what follows and `done_at` are one transaction. */
+/**
+ * Carries out a short message: its effect, what follows and `done_at` are one transaction. Throws
+ * only what kept it from writing how it ended.
+ */
 export async function doShortWork<K extends MessageKind>(
-  database: Database,
+  { database, keeper, report }: WorkDeps,
   handler: ShortHandler<K>,
   message: { id: string; kind: K },
   redelivered: boolean,
 ): Promise<void> {
   const { id: messageId, kind } = message;
+  const since = performance.now();
   // A job that the queue hands out again may have killed its worker: such a message is counted.
   if (redelivered) await raiseClaims(database, message);
+  let taken: MessageRow | undefined;
+  const took = (row: MessageRow): void => {
+    // A transaction that met another one runs again.
+    if (!taken) report.took(row);
+    taken = row;
+  };
   try {
-    await database.transaction(async (tx) => {
+    const end = await database.transaction(async (tx) => {
       const row = await lockMessage(tx, messageId, kind);
-      if (!row) return;
+      if (!row) return undefined;
+      took(row);
       const payload = row.payload as MessagePayloads[K];
       if (row.claims >= maxClaims) {
-        await handler.dead(tx, payload, `given up after it was begun ${row.claims} times`);
+        const reason = `given up after it was begun ${row.claims} times`;
+        await handler.dead(tx, payload, reason);
         finishMessage(tx, messageId);
-        return;
+        return { outcome: 'dead' as const, error: new Error(reason) };
       }
-      const outcome = await handler.handle(tx, payload);
-      if ('later' in outcome) {
-        await tx.execute('UPDATE messages SET publish_at = ?, publishes = 0 WHERE id = ?', [
-          outcome.later,
-          messageId,
-        ]);
-      } else {
-        finishMessage(tx, messageId);
+      const answer = await handler.handle(tx, payload);
+      if ('later' in answer) {
+        await putOff(tx, messageId, answer.later);
+        return { outcome: 'later' as const };
       }
+      finishMessage(tx, messageId);
+      return { outcome: 'done' as const };
     });
+    if (end) report.ended(end.outcome, end.error);
   } catch (error) {
-    if (isOutage(error)) return;
-    await database.transaction(async (tx) => {
+    if (isOutage(error, keeper, since)) throw error;
+    const dead = await database.transaction(async (tx) => {
       const row = await lockMessage(tx, messageId, kind);
-      if (!row) return;
-      const dead = await countError(tx, row, error);
-      if (dead) await handler.dead(tx, row.payload as MessagePayloads[K], reasonOf(error));
+      if (!row) return false;
+      const isLast = await countError(tx, row, error);
+      if (isLast) await handler.dead(tx, row.payload as MessagePayloads[K], reasonOf(error));
+      return isLast;
     });
-    throw error;
+    report.ended(dead ? 'dead' : 'error', error);
   }
 }
 
@@ -56,9 +77,9 @@ async function raiseClaims(
   });
 }
 
-/** Carries out a message that is done when it begins. */
+/** Carries out a message that is done when it begins. Throws what kept it from beginning. */
 export async function doOnce<K extends MessageKind>(
-  database: Database,
+  { database, report }: WorkDeps,
   handler: OnceHandler<K>,
   { id, kind }: { id: string; kind: K },
   signal: AbortSignal,
@@ -68,5 +89,12 @@ export async function doOnce<K extends MessageKind>(
     if (locked) finishMessage(tx, id);
     return locked;
   });
-  if (row) await handler.run(row.payload as MessagePayloads[K], signal);
+  if (!row) return;
+  report.took(row);
+  try {
+    await handler.run(row.payload as MessagePayloads[K], signal);
+    report.ended('done');
+  } catch (error) {
+    report.ended('error', error);
+  }
 }

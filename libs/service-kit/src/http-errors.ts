@@ -11,7 +11,7 @@ import {
   UnavailableError,
   VerdictError,
 } from '@floy/domain';
-import { isOutage } from '@floy/messaging/outage';
+import { SlowStatementError } from '@floy/database/outages';
 
 /** An error that only HTTP knows: 405, 413, 415, 429. */
 export class HttpError extends FloyError {
@@ -65,8 +65,9 @@ function described(error: unknown) {
       return { status: row.status, code: row.code, message, details, headers: retry(row.status) };
     }
   }
-  if (isOutage(error)) {
-    const message = 'The database cannot be reached right now';
+  // A lock that is busy, or a server: the same request may do better.
+  if (error instanceof SlowStatementError) {
+    const message = 'The database took too long to answer';
     const code: ErrorCode = 'SERVICE_UNAVAILABLE';
     return { status: 503, code, message, details: {}, headers: retry(503) };
   }

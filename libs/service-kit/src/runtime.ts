@@ -6,7 +6,6 @@ import { createDatabase } from '@floy/database/database';
 import { createListener } from '@floy/database/listener';
 import { createLeaseKeeper } from '@floy/messaging/lease-keeper';
 import { createPublisher } from '@floy/messaging/publisher';
-import { isOutage } from '@floy/messaging/outage';
 import { createQueueBackend } from '@floy/messaging/queue-backend';
 import { startRelay } from '@floy/messaging/relay';
 import { createSealer, parseEncryptionKeys } from '@floy/secrets/sealing';
@@ -14,6 +13,7 @@ import { messageOf, UnavailableError } from '@floy/domain';
 import type { Checks } from './ops-server.js';
 import type { ServiceProcess } from './run-service.js';
 import type { ServiceDeps } from './service.js';
+import { createWorkObserver } from './work-observer.js';
 
 export interface RuntimeConfig {
   readonly FLOY_DATABASE_URL: string;
@@ -83,7 +83,8 @@ async function open(
     () => publisher.close(),
   );
   const holder = `${name} ${hostname()} ${randomUUID()}`;
-  const keeper = createLeaseKeeper(url, holder, listener);
+  const observer = createWorkObserver(logger, metrics);
+  const keeper = createLeaseKeeper({ database, publisher, listener, observer }, holder);
   opened.push(() => keeper.stop());
   const sealer = createSealer(parseEncryptionKeys(config.FLOY_ENCRYPTION_KEY));
 
@@ -95,9 +96,12 @@ async function open(
   if (!installation) throw new UnavailableError('The database is not migrated');
   // A restored backup must not fall behind the epochs that hosts have seen.
   await database.knex.raw('SELECT raise_epoch()');
-  const relay = startRelay(database, publisher, (error) =>
-    logger.warn({ reason: messageOf(error) }, 'The relay could not reach Postgres or the queue'),
-  );
+  // Without its session lock a process would be taken for dead, so that it takes no leases.
+  await patiently(async () => keeper.taker(), shutdown);
+  const relay = startRelay(database, publisher, (error) => {
+    if (error instanceof UnavailableError) observer.outage('relay', error);
+    else logger.error({ err: error }, 'The relay failed');
+  });
   opened.push(() => relay.stop());
   return {
     deps: {
@@ -107,6 +111,7 @@ async function open(
       backend,
       publisher,
       keeper,
+      observer,
       sealer,
       deployers,
       logger,
@@ -150,13 +155,14 @@ async function patiently<T>(
     try {
       return await attempt();
     } catch (error) {
-      if (!isOutage(error) || performance.now() - began > patienceMs) throw error;
+      if (!(error instanceof UnavailableError) || performance.now() - began > patienceMs)
+        throw error;
       await delay(lookAgainMs, undefined, { signal: shutdown });
     }
   }
 }
 
 function refuseUnlessAway(error: unknown, logger: ServiceProcess<unknown>['logger']): void {
-  if (!isOutage(error)) throw error;
+  if (!(error instanceof UnavailableError)) throw error;
   logger.warn({ reason: messageOf(error) }, 'The queue cannot be reached yet');
 }

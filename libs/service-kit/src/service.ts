@@ -2,6 +2,7 @@ import type { Deployers } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
 import type { Listener } from '@floy/database/listener';
 import type { LeaseKeeper } from '@floy/messaging/lease-keeper';
+import type { WorkObserver } from '@floy/messaging/observer';
 import type { BusPublisher } from '@floy/messaging/publisher';
 import type { QueueBackend } from '@floy/messaging/queue-backend';
 import type { Redactor } from '@floy/secrets/redaction';
@@ -22,6 +23,8 @@ export interface ServiceDeps {
   readonly backend: QueueBackend;
   readonly publisher: BusPublisher;
   readonly keeper: LeaseKeeper;
+  /** Is told of every message that is worked on: log and metrics. */
+  readonly observer: WorkObserver;
   readonly sealer: Sealer;
   /** Who puts releases where; the database and the queues know the same. */
   readonly deployers: Deployers;

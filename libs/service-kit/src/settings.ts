@@ -22,7 +22,11 @@ export const settings = {
     default: 'info',
     description: 'least level that is logged',
   }),
-  FLOY_DATABASE_URL: Type.String({ format: 'postgres-url', description: 'the Postgres' }),
+  FLOY_DATABASE_URL: Type.String({
+    format: 'postgres-url',
+    description:
+      'the Postgres, directly: workers hold locks of sessions, which a pooler would mix up',
+  }),
   FLOY_REDIS_URL: Type.String({
     format: 'redis-url',
     description: 'the queue; without it the queue is in Postgres',

@@ -1,6 +1,5 @@
 import { consume } from '@floy/messaging/consume';
 import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
-import { reportHandlerError } from '@floy/service-kit/handler-errors';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
 import { join } from 'node:path';
 import { runTaskHandler } from './handlers/run-task.js';
@@ -25,7 +24,7 @@ export async function compose(deps: ServiceDeps, config: RunnerConfig): Promise<
   const knownHostsFile = join(config.artifacts, 'known_hosts');
   const packageRules = { hosts: packageHosts(config.packageHosts ?? '') };
   const consumer = consume(
-    { ...deps, onError: reportHandlerError(deps.logger) },
+    deps,
     'build-runner',
     { 'run-task': runTaskHandler({ ...deps, artifacts, sandbox, knownHostsFile, packageRules }) },
     { concurrency: config.concurrency ?? 4 },

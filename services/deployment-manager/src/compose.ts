@@ -1,12 +1,11 @@
 import { consume } from '@floy/messaging/consume';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
-import { reportHandlerError } from '@floy/service-kit/handler-errors';
 import { deploymentEndedHandler } from './handlers/deployment-ended.js';
 import { startDeploymentHandler } from './handlers/start-deployment.js';
 
 export async function compose(deps: ServiceDeps): Promise<RunningService> {
   const consumer = consume(
-    { ...deps, onError: reportHandlerError(deps.logger) },
+    deps,
     'deployment-manager',
     {
       'start-deployment': startDeploymentHandler(deps.sealer),

@@ -1,6 +1,5 @@
 import { consume } from '@floy/messaging/consume';
 import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
-import { reportHandlerError } from '@floy/service-kit/handler-errors';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
 import { answerQuestionHandler } from './handlers/answer-question.js';
 import { stageInstanceHandler } from './handlers/stage-instance.js';
@@ -23,9 +22,8 @@ export async function compose(
   await artifacts.checkInstallation(deps.installation);
   const hosts = createHosts();
   const own: DeployerDeps = { ...deps, artifacts, hosts, publicUrl: config.publicUrl };
-  const consuming = { ...deps, onError: reportHandlerError(deps.logger) };
   const releases = consume(
-    consuming,
+    deps,
     'physical-deployer',
     {
       'stage-instance': stageInstanceHandler(own),
@@ -34,13 +32,13 @@ export async function compose(
     { concurrency },
   );
   const stops = consume(
-    consuming,
+    deps,
     'physical-stops',
     { 'stop-target': stopTargetHandler(own) },
     { concurrency },
   );
   const questions = consume(
-    consuming,
+    deps,
     'physical-questions',
     { 'answer-question': answerQuestionHandler(own) },
     { concurrency: 16 },

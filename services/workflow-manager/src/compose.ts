@@ -1,12 +1,11 @@
 import { consume } from '@floy/messaging/consume';
-import { reportHandlerError } from '@floy/service-kit/handler-errors';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
 import { advanceDeploymentHandler } from './handlers/advance-deployment.js';
 import { startWorkflowHandler } from './handlers/start-workflow.js';
 
 export async function compose(deps: ServiceDeps): Promise<RunningService> {
   const consumer = consume(
-    { ...deps, onError: reportHandlerError(deps.logger) },
+    deps,
     'workflow-manager',
     {
       'start-workflow': startWorkflowHandler(deps.sealer),

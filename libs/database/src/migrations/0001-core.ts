@@ -292,6 +292,8 @@ CREATE TABLE leases (
   holder text,
   expires_at timestamptz
 );
+-- Asked four times a second by every process: whose leases are they.
+CREATE INDEX leases_holder ON leases (holder) WHERE holder IS NOT NULL;
 
 -- Outbox, inbox, timer and retry counter in one.
 CREATE TABLE messages (
@@ -304,7 +306,11 @@ CREATE TABLE messages (
   claims integer NOT NULL DEFAULT 0,
   errors integer NOT NULL DEFAULT 0,
   last_error text NOT NULL DEFAULT '',
+  -- How often in a row it was given back because of an outage.
+  outages integer NOT NULL DEFAULT 0,
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- When it was due, whatever the relay did to publish_at since.
+  due_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   done_at timestamptz
 );
 CREATE INDEX messages_due ON messages (publish_at) WHERE done_at IS NULL;

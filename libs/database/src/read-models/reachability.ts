@@ -24,16 +24,14 @@ export interface Reachability {
 }
 
 /** Watches over a database; nothing runs while requests are quick. */
-export function createReachability({ url, knex }: Pick<Database, 'url' | 'knex'>): Reachability {
-  let answeredAt = -Infinity;
-  knex.on('query-response', () => (answeredAt = performance.now()));
+export function createReachability(database: Pick<Database, 'url' | 'answeredAt'>): Reachability {
   let probe: { readonly answer: Promise<boolean>; readonly until: number } | undefined;
 
   function isReachable(): Promise<boolean> {
     const now = performance.now();
-    if (now - answeredAt < RECENT_MS) return Promise.resolve(true);
+    if (now - database.answeredAt() < RECENT_MS) return Promise.resolve(true);
     if (probe === undefined || now > probe.until) {
-      probe = { answer: tryOnce(url), until: now + KNOWN_MS };
+      probe = { answer: tryOnce(database.url), until: now + KNOWN_MS };
     }
     return probe.answer;
   }

@@ -16,7 +16,7 @@ import type { Steering } from './steer.js';
 const describeHere = await needsPostgres();
 
 /** Histories per property: all of them where the faults are tested whole. */
-const histories = process.env['FLOY_TEST_ALL_FAULTS'] === '1' ? 600 : 24;
+const histories = process.env['FLOY_TEST_ALL_FAULTS'] === '1' ? 2000 : 50;
 
 const api = { id: 'api', targets: ['h1', 'h2', 'h3'], builds: true };
 const web = { id: 'web', requires: ['api'], targets: ['h4', 'h5'], builds: true };
@@ -66,10 +66,13 @@ describeHere('a deployment, folded in Postgres', () => {
     await own.drop();
   });
 
+  const ask = <R extends object>(sql: string, values: readonly unknown[] = []): Promise<R[]> =>
+    database.transaction((tx) => tx.rows<R>(sql, values));
+
   /** A planned deployment of the second version. */
   async function begin(applications: readonly string[], options: Options): Promise<string> {
     if (options.hasLastGood !== undefined)
-      await own.query('UPDATE targets SET last_good_release_id = CASE WHEN $1 THEN good END', [
+      await ask('UPDATE targets SET last_good_release_id = CASE WHEN ? THEN good END', [
         options.hasLastGood,
       ]);
     const { id } = await played.create(applications, 'ver_2');
@@ -109,8 +112,8 @@ describeHere('a deployment, folded in Postgres', () => {
   }
 
   const settled = async (id: string): Promise<number> => {
-    const sql = "SELECT 1 FROM events WHERE stream = $1 AND type = 'deployment.settled'";
-    return (await own.query(sql, [id])).length;
+    const sql = "SELECT 1 FROM events WHERE stream = ? AND type = 'deployment.settled'";
+    return (await ask(sql, [id])).length;
   };
   const verdicts = async (id: string) => {
     const instances = (await played.instancesOf(id)).filter(({ undo }) => !undo);
@@ -131,8 +134,8 @@ describeHere('a deployment, folded in Postgres', () => {
     it('undone in reverse order of requires', async () => {
       const id = await run(both, { batchSize: '100%' }, with_({ failing: ['h5'] }));
       expect(await played.stateOf(id)).toMatchObject({ status: 'rolled_back' });
-      const undone = await own.query<{ application_id: string }>(
-        'SELECT application_id FROM tasks WHERE deployment_id = $1 AND undo_of IS NOT NULL ORDER BY scheduled_at',
+      const undone = await ask<{ application_id: string }>(
+        'SELECT application_id FROM tasks WHERE deployment_id = ? AND undo_of IS NOT NULL ORDER BY scheduled_at',
         [id],
       );
       expect(undone.map(({ application_id }) => application_id)).toEqual(['web', 'api']);
@@ -164,8 +167,8 @@ describeHere('a deployment, folded in Postgres', () => {
       const id = await run(['api'], options, with_({ failing: ['h1'] }));
       expect(await played.stateOf(id)).toMatchObject({ status: 'failed' });
       expect(await verdicts(id)).toEqual({ h1: 'new', h2: 'untouched', h3: 'untouched' });
-      const undos = 'SELECT 1 FROM tasks WHERE deployment_id = $1 AND undo_of IS NOT NULL';
-      expect(await own.query(undos, [id])).toEqual([]);
+      const undos = 'SELECT 1 FROM tasks WHERE deployment_id = ? AND undo_of IS NOT NULL';
+      expect(await ask(undos, [id])).toEqual([]);
     });
 
     it('switching nothing when a host cannot be staged', async () => {
@@ -191,8 +194,8 @@ describeHere('a deployment, folded in Postgres', () => {
       const id = await run(both, { batchSize: '1' }, with_({ failingTasks: ['api'] }));
       expect(await played.stateOf(id)).toMatchObject({ status: 'failed' });
       expect(await played.instancesOf(id)).toEqual([]);
-      const open = 'SELECT 1 FROM tasks WHERE deployment_id = $1 AND completed_at IS NULL';
-      expect(await own.query(open, [id])).toEqual([]);
+      const open = 'SELECT 1 FROM tasks WHERE deployment_id = ? AND completed_at IS NULL';
+      expect(await ask(open, [id])).toEqual([]);
     });
 
     it('not calling a target free that is still being stopped', async () => {
@@ -208,8 +211,8 @@ describeHere('a deployment, folded in Postgres', () => {
       await played.begin(id, other!);
       await played.passDays(id, 9);
       await played.advance(id);
-      const releases = 'SELECT status FROM releases WHERE deployment_id = $1';
-      expect(await own.query(releases, [id])).toEqual([{ status: 'completed' }]);
+      const releases = 'SELECT status FROM releases WHERE deployment_id = ?';
+      expect(await ask(releases, [id])).toEqual([{ status: 'completed' }]);
       expect(await settled(id)).toBe(0);
       await played.carryOut(id);
       expect(await played.stateOf(id)).toMatchObject({ status: 'success', settled: true });
@@ -303,7 +306,7 @@ describeHere('a deployment, folded in Postgres', () => {
         each.target_id,
         expectedVerdict(each, undone.get(each.target_id)),
       ]);
-    expect(await own.query('SELECT * FROM slots')).toEqual([]);
+    expect(await ask('SELECT * FROM slots')).toEqual([]);
   }
 
   function expectedVerdict(forward: InstanceRow, undo: InstanceRow | undefined) {

@@ -82,6 +82,10 @@ export async function createPlayedRollouts(
     return found;
   };
 
+  /** Looks at what was written, on the pool: a connection of its own would cost more than the look. */
+  const ask = <R extends object>(sql: string, values: readonly unknown[] = []): Promise<R[]> =>
+    database.transaction((tx) => tx.rows<R>(sql, values));
+
   /** Asks for a deployment: pending. */
   function create(applicationIds: readonly string[], versionId: string): Promise<DeploymentRow> {
     const wish = { versionId, applicationIds, environmentId: 'env', createdBy: 't' };
@@ -150,13 +154,13 @@ export async function createPlayedRollouts(
 
   /** The work of a deployment that could begin or end now. */
   async function inWork(id: string): Promise<Work[]> {
-    const tasks = await own.query<{ id: string; application_id: string }>(
-      `SELECT id, application_id FROM tasks WHERE deployment_id = $1 AND type <> 'deploy'
+    const tasks = await ask<{ id: string; application_id: string }>(
+      `SELECT id, application_id FROM tasks WHERE deployment_id = ? AND type <> 'deploy'
          AND scheduled_at IS NOT NULL AND status IN ('pending', 'running') ORDER BY id`,
       [id],
     );
-    const rows = await own.query<InstanceRow>(
-      `SELECT * FROM release_instances WHERE deployment_id = $1
+    const rows = await ask<InstanceRow>(
+      `SELECT * FROM release_instances WHERE deployment_id = ?
          AND (stopping OR status IN ('staging', 'switching')) ORDER BY id`,
       [id],
     );
@@ -240,14 +244,14 @@ export async function createPlayedRollouts(
     for (const [table, columns] of Object.entries(clocks)) {
       const where = table === 'deployments' ? 'id' : 'deployment_id';
       const sets = columns.map((column) => `${column} = ${column} - interval '${days} days'`);
-      await own.query(`UPDATE ${table} SET ${sets.join(', ')} WHERE ${where} = $1`, [id]);
+      await ask(`UPDATE ${table} SET ${sets.join(', ')} WHERE ${where} = ?`, [id]);
     }
   }
 
   async function stateOf(id: string) {
-    const [row] = await own.query<Record<string, unknown>>(
+    const [row] = await ask<Record<string, unknown>>(
       `SELECT d.status, d.phase, d.settled_at IS NOT NULL AS settled, w.status AS workflow
-       FROM deployments d LEFT JOIN workflows w ON w.deployment_id = d.id WHERE d.id = $1`,
+       FROM deployments d LEFT JOIN workflows w ON w.deployment_id = d.id WHERE d.id = ?`,
       [id],
     );
     return row;
@@ -255,9 +259,9 @@ export async function createPlayedRollouts(
 
   /** The forward tasks, as `application status`. */
   async function tasksOf(id: string): Promise<string[]> {
-    const rows = await own.query<{ application_id: string; status: string }>(
+    const rows = await ask<{ application_id: string; status: string }>(
       `SELECT application_id, status FROM tasks
-       WHERE deployment_id = $1 AND undo_of IS NULL AND type = 'deploy' ORDER BY position`,
+       WHERE deployment_id = ? AND undo_of IS NULL AND type = 'deploy' ORDER BY position`,
       [id],
     );
     return rows.map(({ application_id, status }) => `${application_id} ${status}`);
@@ -265,8 +269,8 @@ export async function createPlayedRollouts(
 
   /** The deploy task of an application in a deployment. */
   async function taskOf(id: string, applicationId: string): Promise<string> {
-    const [row] = await own.query<{ id: string }>(
-      `SELECT id FROM tasks WHERE deployment_id = $1 AND application_id = $2 AND undo_of IS NULL
+    const [row] = await ask<{ id: string }>(
+      `SELECT id FROM tasks WHERE deployment_id = ? AND application_id = $2 AND undo_of IS NULL
          AND type = 'deploy'`,
       [id, applicationId],
     );
@@ -276,9 +280,9 @@ export async function createPlayedRollouts(
 
   /** The instances of all releases of a deployment, forward ones first. */
   function instancesOf(id: string): Promise<(InstanceRow & { undo: boolean })[]> {
-    return own.query(
+    return ask(
       `SELECT i.*, r.undo FROM release_instances i JOIN releases r ON r.id = i.release_id
-       WHERE i.deployment_id = $1 ORDER BY r.undo, i.target_id, r.id`,
+       WHERE i.deployment_id = ? ORDER BY r.undo, i.target_id, r.id`,
       [id],
     );
   }

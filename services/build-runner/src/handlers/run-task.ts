@@ -4,9 +4,14 @@ import type { Transaction } from '@floy/database/transaction';
 import { taskScheduler } from '@floy/database/transitions/advance';
 import { failedResult } from '@floy/database/transitions/end-task';
 import { beginTask } from '@floy/database/transitions/task-work';
-import { CouldNotTellError, FloyError, LeaseLostError, messageOf } from '@floy/domain';
+import {
+  CouldNotTellError,
+  FloyError,
+  LeaseLostError,
+  messageOf,
+  UnavailableError,
+} from '@floy/domain';
 import type { LongHandler, Work } from '@floy/messaging/handlers';
-import { isOutage } from '@floy/messaging/outage';
 import { createRedactor } from '@floy/secrets/redaction';
 import { runBuild } from '../task/run-build.js';
 import { runTest } from '../task/run-test.js';
@@ -75,7 +80,11 @@ async function carryOut(
       return await (context.task.type === 'build' ? runBuild(run) : runTest(run));
     } catch (error) {
       work.signal.throwIfAborted();
-      if (!(error instanceof FloyError) || error instanceof LeaseLostError || isOutage(error))
+      if (
+        !(error instanceof FloyError) ||
+        error instanceof LeaseLostError ||
+        error instanceof UnavailableError
+      )
         throw error;
       const message = redact(messageOf(error));
       log.write(`${message}\n`);

@@ -37,7 +37,7 @@ export async function withTargets<T>(
     const inWork = await instanceAtWork(tx, ids);
     if (inWork !== undefined) throw busy(inWork);
     for (const target of targets) {
-      const attempt = await takeLease(tx, target.id, keeper.holder, keeper.mayTakeOver());
+      const attempt = await takeLease(tx, target.id, keeper.taker());
       if (!attempt.taken) throw busy(target.instance_id);
       leases.push({ target, lease: attempt.lease });
     }

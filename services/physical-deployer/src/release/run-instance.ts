@@ -1,7 +1,12 @@
 import { finishInstance, type Observation } from '@floy/database/transitions/instance-work';
-import { CouldNotTellError, FloyError, LeaseLostError, messageOf } from '@floy/domain';
+import {
+  CouldNotTellError,
+  FloyError,
+  LeaseLostError,
+  messageOf,
+  UnavailableError,
+} from '@floy/domain';
 import type { Work } from '@floy/messaging/handlers';
-import { isOutage } from '@floy/messaging/outage';
 import type { HostRelease, HostWork } from '../rollout/host-work.js';
 import { observeHost } from '../rollout/observe-host.js';
 import type { DeployerDeps } from './deployer-deps.js';
@@ -71,7 +76,7 @@ async function attempt(
     return '';
   } catch (error) {
     host.signal.throwIfAborted();
-    if (error instanceof LeaseLostError || isOutage(error)) throw error;
+    if (error instanceof LeaseLostError || error instanceof UnavailableError) throw error;
     if (!(error instanceof FloyError)) throw error;
     const what = error instanceof CouldNotTellError ? 'could not be carried out' : 'failed';
     return `${context.target.instance_id} ${what}: ${messageOf(error)}`;
