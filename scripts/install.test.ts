@@ -72,6 +72,10 @@ describe('the script that installs', () => {
 
   it.each([
     ['the package of this platform is missing', WITHOUT_PLATFORM],
+    [
+      'the content of a package is another',
+      { ...INSTALLED, 'node_modules/a': { version: '1.0.0', integrity: 'sha512-x' } },
+    ],
     ['a version is another', { ...INSTALLED, 'node_modules/a': { version: '1.0.1' } }],
     ['something is there that the lock does not name', { ...INSTALLED, 'node_modules/b': {} }],
   ])('installs where %s', async (_name, packages) => {
