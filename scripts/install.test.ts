@@ -76,6 +76,7 @@ describe('the script that installs', () => {
       'the content of a package is another',
       { ...INSTALLED, 'node_modules/a': { version: '1.0.0', integrity: 'sha512-x' } },
     ],
+    ['a package of ours is not linked', { ...INSTALLED, 'node_modules/@floy/one': undefined }],
     ['a version is another', { ...INSTALLED, 'node_modules/a': { version: '1.0.1' } }],
     ['something is there that the lock does not name', { ...INSTALLED, 'node_modules/b': {} }],
   ])('installs where %s', async (_name, packages) => {

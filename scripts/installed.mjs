@@ -12,8 +12,7 @@ export function differences(root) {
   const locked = packagesIn(join(root, 'package-lock.json'));
   const installed = packagesIn(join(root, 'node_modules/.package-lock.json'));
   const lacking = Object.keys(locked).filter((path) => {
-    const isOfRegistry = path.includes('node_modules/') && !locked[path].link;
-    if (!isOfRegistry || isSame(locked[path], installed[path])) return false;
+    if (!path.includes('node_modules/') || isSame(locked[path], installed[path])) return false;
     return installed[path] !== undefined || isExpected(locked[path]);
   });
   return [...lacking, ...Object.keys(installed).filter((path) => !(path in locked))];
@@ -24,6 +23,7 @@ function packagesIn(file) {
 }
 
 function isSame(locked, installed) {
+  if (locked.link) return installed?.resolved === locked.resolved;
   return installed?.version === locked.version && installed.integrity === locked.integrity;
 }
 

@@ -1,13 +1,20 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { satisfies } from 'semver';
 
-interface LockedPackage {
+interface Wishes {
+  name?: string;
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
+}
+interface LockedPackage extends Wishes {
   version?: string;
   resolved?: string;
   integrity?: string;
   link?: boolean;
-  optionalDependencies?: Record<string, string>;
 }
 type Locked = Record<string, LockedPackage>;
 
@@ -17,6 +24,14 @@ function found(locked: Locked, from: string, name: string): LockedPackage | unde
     const it = locked[`${at === '' ? '' : `${at}/`}node_modules/${name}`];
     if (it || at === '') return it;
   }
+}
+
+function wishesOf({
+  dependencies = {},
+  devDependencies = {},
+  optionalDependencies = {},
+}: Wishes = {}): Wishes {
+  return { dependencies, devDependencies, optionalDependencies };
 }
 
 /** What a lock file lacks of the optional packages that its packages name. */
@@ -41,6 +56,28 @@ describe('package-lock.json', () => {
   // where the registry does not have all of them yet: pin the newest version that is complete.
   it('names the optional packages of every platform', () => {
     expect(lacking(packages)).toEqual([]);
+  });
+
+  // A package of ours that the lock lacks is not linked by `npm ci`, which then refuses the lock.
+  it('says of our own packages what their package.json does', () => {
+    const root = fileURLToPath(new URL('..', import.meta.url));
+    const listed = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '*package.json'], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    const folders = listed
+      .split('\n')
+      .filter((path) =>
+        /^((libs|services)\/[^/]+|deploy\/demo|e2e|bench)\/package.json$/.test(path),
+      )
+      .filter((path) => existsSync(`${root}/${path}`))
+      .map((path) => path.replace('/package.json', ''));
+    expect(folders.length).toBeGreaterThan(15);
+    for (const folder of ['', ...folders]) {
+      const manifest = JSON.parse(readFileSync(`${root}/${folder}/package.json`, 'utf8')) as Wishes;
+      expect({ folder, ...wishesOf(packages[folder]) }).toEqual({ folder, ...wishesOf(manifest) });
+      if (folder) expect(packages[`node_modules/${manifest.name}`]?.resolved).toBe(folder);
+    }
   });
 
   it('has the hash of every package, and no address of a registry', () => {
