@@ -1,5 +1,5 @@
-// Makes a clone ready to run: installs what package-lock.json names when it has changed since the
-// last time, and with --build builds when a source has. Needs Node and npm only.
+// Makes a clone ready to run: installs what package-lock.json names unless that is there already, by
+// `npm ci` or otherwise, and with --build builds when a source has changed. Needs Node and npm only.
 // With nothing to do it takes a fraction of a second, so every npm script begins with it.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -8,6 +8,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { differences } from './installed.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const modules = join(root, 'node_modules');
@@ -22,7 +23,7 @@ if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1
   );
   process.exit(1);
 }
-if (isStale(installStamp, installState())) await alone(install);
+if (!isInstalled()) await alone(install);
 if (process.argv.includes('--build') && isUnbuilt()) await alone(buildChanges);
 
 async function buildChanges() {
@@ -46,12 +47,21 @@ function isStale(stamp, state) {
   return !existsSync(stamp) || readFileSync(stamp, 'utf8') !== state;
 }
 
+/** What npm wrote since the stamp is read once; the stamp answers from then on. */
+function isInstalled() {
+  if (!isStale(installStamp, installState())) return true;
+  if (differences(root).length > 0) return false;
+  writeFileSync(installStamp, installState());
+  return true;
+}
+
 function install() {
-  if (!isStale(installStamp, installState())) return;
+  if (isInstalled()) return;
   console.error('Installing…');
   const began = Date.now();
-  // Takes the versions of the lock file and leaves it alone. `npm ci` would refuse to work where a
-  // registry lacks a package for a platform that is not this one, and remove what is there.
+  // Takes the versions of the lock file and leaves it alone. Not `npm ci`: that begins by removing
+  // everything, under the feet of what runs from this clone, and takes as long each time; and it
+  // refuses the part of the workspace that an image is built from.
   const words = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
   const npm = process.env.npm_execpath;
   const { status } = npm?.endsWith('.js')
@@ -62,9 +72,12 @@ function install() {
   console.error(`Installed in ${((Date.now() - began) / 1000).toFixed(1)} s`);
 }
 
+/** The lock file, and what npm last wrote of its own doing. */
 function installState() {
-  const lock = readFileSync(join(root, 'package-lock.json'));
-  return `${createHash('sha256').update(lock).digest('hex')} ${process.platform} ${process.arch}\n`;
+  const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
+  const written = join(modules, '.package-lock.json');
+  if (existsSync(written)) hash.update(readFileSync(written));
+  return `${hash.digest('hex')} ${process.platform} ${process.arch}\n`;
 }
 
 /** Names, sizes and times of everything a build depends on. */

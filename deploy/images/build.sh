@@ -17,8 +17,9 @@ app() {
     --exclude=node_modules --exclude=dist --exclude='*.test.ts' --exclude='*.fixture.*' \
     --exclude='*.contract.ts' --exclude=libs/testing --exclude='services/*/testing' \
     package.json package-lock.json .npmrc tsconfig.json tsconfig.base.json \
-    scripts/install.mjs scripts/build.mjs deploy/images/health.mjs deploy/images/make-keys.mjs \
-    libs services | tar -C "$target" -xf -
+    scripts/install.mjs scripts/installed.mjs scripts/build.mjs \
+    deploy/images/health.mjs deploy/images/make-keys.mjs libs services |
+    tar -C "$target" -xf -
   cd "$target"
   only_what_is_here
   node scripts/install.mjs --build

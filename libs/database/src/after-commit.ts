@@ -21,9 +21,20 @@ export interface Nudge {
 
 export const nudgeChannel = 'floy_nudges';
 
+/** A line of history that was just committed. */
+export interface CommittedEvent {
+  /** Whose history: a deployment's id, or an environment's. */
+  readonly stream: string;
+  readonly type: string;
+  /** The id of what it happened to. */
+  readonly subject: string;
+  readonly data?: unknown;
+}
+
 export interface CommitEffects {
   messages: OutgoingMessage[];
   nudges: Nudge[];
+  events: CommittedEvent[];
 }
 
 /**

@@ -6,7 +6,7 @@ import {
 } from '@floy/contracts';
 import type { Knex } from 'knex';
 import pg from 'pg';
-import { createAfterCommit, type Publisher } from './after-commit.js';
+import { createAfterCommit, type CommittedEvent, type Publisher } from './after-commit.js';
 import { createBuilder, createQueriesOn } from './queries.js';
 import { createConnect, createRunAnywhere, createStatements } from './statements.js';
 import { runTransaction, type Transaction } from './transaction.js';
@@ -22,6 +22,16 @@ export interface DatabaseOptions {
   /** Who puts releases where, and the messages by which they are handed work; Floy's own if left out. */
   deployers?: Deployers;
   catalogue?: MessageCatalogue;
+  /** Told of the history that each transaction of this process wrote, after its commit: log, metrics. */
+  onEvents?(events: readonly CommittedEvent[]): void;
+}
+
+/** The connections of a pool at this moment. */
+export interface PoolDepth {
+  readonly inUse: number;
+  readonly idle: number;
+  /** Callers that wait for one to be free. */
+  readonly waiting: number;
 }
 
 /**
@@ -39,6 +49,7 @@ export interface Database {
    * Never wait for I/O inside.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  poolDepth(): PoolDepth;
   /** Resolves when everything committed so far has been handed to the queue. */
   flushed(): Promise<void>;
   close(): Promise<void>;
@@ -101,7 +112,16 @@ export function createDatabase(options: DatabaseOptions): Database {
     knex: queries,
     url: options.url,
     answeredAt: statements.answeredAt,
-    transaction: (work) => runTransaction(connections, work, afterCommit.dispatch),
+    transaction: (work) =>
+      runTransaction(connections, work, (effects) => {
+        afterCommit.dispatch(effects);
+        if (effects.events.length > 0) options.onEvents?.(effects.events);
+      }),
+    poolDepth: () => ({
+      inUse: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+    }),
     flushed: afterCommit.flushed,
     async close() {
       await afterCommit.flushed();

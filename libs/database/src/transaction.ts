@@ -89,7 +89,7 @@ export async function runTransaction<T>(
   dispatch: (effects: CommitEffects) => void,
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
-    const effects: CommitEffects = { messages: [], nudges: [] };
+    const effects: CommitEffects = { messages: [], nudges: [], events: [] };
     try {
       const result = await runOnce(connections, work, effects);
       dispatch(effects);
@@ -203,6 +203,7 @@ function createTransaction(
   function last(): Statement<unknown>[] {
     const due = outbox.filter(({ at }) => at === null);
     effects.messages.push(...due.map(({ id, kind }): OutgoingMessage => ({ id, kind, claims: 0 })));
+    effects.events.push(...history);
     const streams = [...new Set(history.map(({ stream }) => stream))].sort();
     effects.nudges.push(...streams.map((id): Nudge => ({ topic: 'stream', id })));
     return [

@@ -1,8 +1,6 @@
 import { formsOf } from './secret-forms.js';
 import { indexSecrets, type SecretIndex } from './secret-index.js';
 
-/** What an answer shows in the place of a secret value. */
-export const REDACTED = '<redacted>';
 /** What a text shows in the place of a secret value. */
 export const MASK = '***';
 

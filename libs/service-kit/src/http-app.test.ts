@@ -7,16 +7,26 @@ import { createHttpApp } from './http-app.js';
 import type { Reply, Route } from './http-route.js';
 
 const logged: object[] = [];
+const answered: string[] = [];
+let streams = 0;
 let server: Server;
 let reply: Reply;
 
 beforeEach(async () => {
   logged.length = 0;
-  const route = { method: 'GET', path: '/it', status: 200 } as Route<undefined>;
+  answered.length = 0;
+  const routes = (['GET', 'POST'] as const).map(
+    (method) => ({ method, path: '/it', status: 200, answer: {} }) as Route<undefined>,
+  );
   const app = createHttpApp<undefined, undefined>({
-    routes: [route],
+    routes,
     basePath: '',
-    log: { info: () => undefined, error: (fields) => void logged.push(fields) },
+    log: {
+      debug: (fields, message) => void answered.push(`debug ${said(fields)} ${message}`),
+      info: (fields, message) => void answered.push(`info ${said(fields)} ${message}`),
+      error: (fields) => void logged.push(fields),
+    },
+    streams: { inc: () => (streams += 1), dec: () => (streams -= 1) },
     shutdown: new AbortController().signal,
     authorize: async () => undefined,
     run: async () => reply,
@@ -28,7 +38,13 @@ afterEach(() => {
   server.close();
 });
 
-const ask = () => fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/it`);
+const ask = (path = '/it', init: RequestInit = {}) =>
+  fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, init);
+
+function said(fields: object): string {
+  const { method, path, status } = fields as { method: string; path: string; status: number };
+  return `${method} ${path} ${status}`;
+}
 
 describe('an answer that fails after it has begun', () => {
   it('is cut off, and the reason is in the log', async () => {
@@ -50,5 +66,33 @@ describe('an answer that fails after it has begun', () => {
         path: '/it',
       },
     ]);
+  });
+});
+
+describe('the log of requests', () => {
+  it('has changes at info, and what only reads at debug', async () => {
+    reply = { body: {} };
+    await ask();
+    await ask('/it', { method: 'POST' });
+    await ask('/nothing');
+    await ask('/nothing', { method: 'DELETE' });
+    expect(answered).toEqual([
+      'debug GET /it 200 answered',
+      'info POST /it 200 answered',
+      'debug GET /nothing 404 answered',
+      'info DELETE /nothing 404 answered',
+    ]);
+  });
+});
+
+describe('streams of live events', () => {
+  it('are counted while they are open', async () => {
+    let end = (): void => undefined;
+    reply = { stream: () => new Promise<void>((resolve) => (end = resolve)) };
+    const answer = await ask();
+    expect(streams).toBe(1);
+    end();
+    await answer.text();
+    expect(streams).toBe(0);
   });
 });

@@ -14,6 +14,7 @@ export const LARGEST_BODY = 1024 * 1024;
 
 /** What the app needs of a logger. */
 export interface HttpLog {
+  debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
@@ -41,6 +42,8 @@ export interface HttpAppOptions<Scope, Caller> {
     input: Input<never, never, never>,
     bytes: Uint8Array,
   ): Promise<Reply>;
+  /** Told when a stream of live events begins and ends. */
+  readonly streams?: { inc(): void; dec(): void };
   /** Pages that are no part of the API; mounted before the table. */
   mount?(app: Express): void;
   /** Fail answers that do not fit their schema; for tests. */
@@ -89,7 +92,12 @@ async function answer<Scope, Caller>(
   const exchange = { requestId: requestIdOf(response), request, caller };
   let reply = await options.run(route, exchange, input, bytes);
   while ('later' in reply) reply = await reply.later();
-  if ('stream' in reply) return streamEvents(response, options.shutdown, reply.stream);
+  if ('stream' in reply) {
+    options.streams?.inc();
+    return streamEvents(response, options.shutdown, reply.stream).finally(() =>
+      options.streams?.dec(),
+    );
+  }
   if ('file' in reply) return sendFile(response, reply.file);
   const checked = options.checkAnswers && (reply.status ?? route.status) === route.status;
   const wrong = checked ? misfit(route.answer, reply.body) : undefined;
@@ -162,7 +170,9 @@ function identify(log: HttpLog) {
       const ms = Math.round(performance.now() - started);
       const { method, path } = request;
       const fields = { request_id: id, method, path, status: response.statusCode, ms };
-      log.info(fields, 'answered');
+      // What only reads is asked for all the time; what fails in it is logged where it fails.
+      if (method === 'GET' || method === 'HEAD') log.debug(fields, 'answered');
+      else log.info(fields, 'answered');
     });
     next();
   };

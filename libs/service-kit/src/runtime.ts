@@ -10,7 +10,9 @@ import { createQueueBackend } from '@floy/messaging/queue-backend';
 import { startRelay } from '@floy/messaging/relay';
 import { createSealer, parseEncryptionKeys } from '@floy/secrets/sealing';
 import { messageOf, UnavailableError } from '@floy/domain';
+import { createHistoryObserver } from './history-observer.js';
 import type { Checks } from './ops-server.js';
+import { observePool } from './process-metrics.js';
 import type { ServiceProcess } from './run-service.js';
 import type { ServiceDeps } from './service.js';
 import { createWorkObserver } from './work-observer.js';
@@ -73,8 +75,10 @@ async function open(
     publisher,
     poolSize: 16,
     deployers,
+    onEvents: createHistoryObserver(logger, metrics),
   });
   opened.push(() => database.close());
+  observePool(metrics, database);
   const listener = createListener(url, (error) =>
     logger.warn({ err: error }, 'LISTEN was interrupted'),
   );

@@ -35,7 +35,18 @@ export async function compose(
   }
   const artifacts = await artifactStore(deps.installation, config.FLOY_ARTIFACTS);
   const queues = [...deps.publisher.queues.values()].map(({ bullmq }) => bullmq);
-  const app = createGatewayApp({ ...deps, ...artifacts, queues, ready, shutdown: shutdown.signal });
+  const streams = deps.metrics.gauge(
+    'floy_live_streams',
+    'Streams of live events that clients have open',
+  );
+  const app = createGatewayApp({
+    ...deps,
+    ...artifacts,
+    queues,
+    ready,
+    streams,
+    shutdown: shutdown.signal,
+  });
   const server = await listen(app, config.FLOY_HOST, config.FLOY_PORT);
   const prune = setInterval(() => {
     Promise.all([pruneIdempotencyKeys(database.knex), pruneQuestions(database.knex)]).catch(

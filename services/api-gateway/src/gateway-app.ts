@@ -20,6 +20,8 @@ export interface GatewayAppDeps extends GatewayDeps {
   readonly queues: readonly BoardQueue[];
   readonly ready: () => Promise<Checks>;
   readonly shutdown: AbortSignal;
+  /** Told when a stream of live events begins and ends. */
+  readonly streams?: { inc(): void; dec(): void };
   /** Fail answers that do not fit their schema; for tests. */
   readonly checkAnswers?: boolean;
 }
@@ -36,6 +38,7 @@ export function createGatewayApp(deps: GatewayAppDeps): RequestListener {
     basePath: BASE_PATH,
     log: deps.logger,
     shutdown: deps.shutdown,
+    streams: deps.streams,
     checkAnswers: deps.checkAnswers,
     authorize: (route, request) =>
       guardTokens(

@@ -7,6 +7,7 @@ import { stopTargetHandler } from './handlers/stop-target.js';
 import { switchInstanceHandler } from './handlers/switch-instance.js';
 import type { DeployerDeps } from './release/deployer-deps.js';
 import { createHosts } from './rollout/hosts.js';
+import { observeHosts } from './rollout/host-metrics.js';
 
 /**
  * How many hosts one worker acts on at once: nearly all of it is waiting, for a minute where a host
@@ -21,7 +22,8 @@ export async function compose(
   const artifacts = createFolderArtifactStore(config.artifacts);
   await artifacts.checkInstallation(deps.installation);
   const hosts = createHosts();
-  const own: DeployerDeps = { ...deps, artifacts, hosts, publicUrl: config.publicUrl };
+  const stepEnded = observeHosts(deps.metrics, hosts);
+  const own: DeployerDeps = { ...deps, artifacts, hosts, stepEnded, publicUrl: config.publicUrl };
   const releases = consume(
     deps,
     'physical-deployer',

@@ -5,7 +5,7 @@ import { constants } from 'node:fs';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { findInCheckout } from '../artifact/entries.js';
-import { DEFAULT_PATH } from '../sandbox/contained-process.js';
+import { DEFAULT_PATH } from '../sandbox/default-path.js';
 import { exitVerdict } from '../sandbox/exit-verdict.js';
 import { makeProcessFolder } from '../sandbox/process-folder.js';
 import type { RunOptions, Sandbox } from '../sandbox/sandbox.js';

@@ -1,7 +1,7 @@
 import { VerdictError } from '@floy/domain';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { DEFAULT_PATH } from './contained-process.js';
+import { DEFAULT_PATH } from './default-path.js';
 
 const run = promisify(execFile);
 

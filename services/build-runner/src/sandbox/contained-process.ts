@@ -7,11 +7,9 @@ import type { Duplex, Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { BuildUser } from './build-user.js';
 import { containedWords, type Containment } from './containment.js';
+import { DEFAULT_PATH } from './default-path.js';
 import { exitOf, type CommandExit } from './exit-verdict.js';
 import { environmentScript, INIT_SCRIPT } from './init-script.js';
-
-/** Where programs are looked for unless the environment given says otherwise. */
-export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 const SUPERVISOR = fileURLToPath(new URL('./supervisor.mjs', import.meta.url));
 const START_ERROR_BYTES = 4096;

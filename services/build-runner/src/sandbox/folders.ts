@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { chmod, lchown, lstat, readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { BuildUser } from './build-user.js';
-import { DEFAULT_PATH } from './contained-process.js';
+import { DEFAULT_PATH } from './default-path.js';
 
 const execute = promisify(execFile);
 /** What Floy itself is given, its key among it, is no business of other programs. */

@@ -4,13 +4,14 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { shortcomingOfUser, type BuildUser } from './build-user.js';
-import { DEFAULT_PATH, startContained, type ContainedProcess } from './contained-process.js';
+import { startContained, type ContainedProcess } from './contained-process.js';
 import {
   CONTAINMENTS,
   shortcomingOf,
   type Containment,
   type ContainmentKind,
 } from './containment.js';
+import { DEFAULT_PATH } from './default-path.js';
 import { LimitPassedError, type CommandExit } from './exit-verdict.js';
 import { removeAbandoned } from './process-folder.js';
 import { makeScratch } from './scratch.js';

@@ -35,6 +35,7 @@ export function hostWorkOf(
       await work.throughOutages(() => beginStep(database, work.lease, context.instance.id, step));
       work.assertHeld();
     },
+    stepEnded: deps.stepEnded,
     redactor,
     log: (line) => log.write(`${line}\n`),
   };

@@ -27,6 +27,12 @@ export const STEPS = {
 
 export type StepName = keyof typeof STEPS;
 
+/**
+ * How a step ended for this worker: it was done; the host said no; nobody saw its end; another has
+ * the target; or this worker gave it up, for a cancel, an outage or a stop of the process.
+ */
+export type StepOutcome = 'done' | 'failed' | 'unknown' | 'lost' | 'given_up';
+
 /** One worker's right to act on one target now. */
 export interface HostWork extends HostReach {
   /**
@@ -44,6 +50,8 @@ export interface HostWork extends HostReach {
   beforeStep(name: StepName): Promise<void>;
   /** Masks the secrets of this work: output is masked before it is cut, so that no half is left. */
   readonly redactor: Pick<Redactor, 'redact' | 'stream'>;
+  /** Told of every step that was begun here, for the metrics. */
+  stepEnded?(name: StepName, outcome: StepOutcome, seconds: number): void;
   /** The live log. Secrets are masked by the caller. */
   log(line: string): void;
 }

@@ -2,7 +2,7 @@ import { CouldNotTellError, LeaseLostError, VerdictError } from '@floy/domain';
 import { launchStep, readStepMark, settleStep, type StepMark } from '../commands/launch-step.js';
 import type { ConnectionPool } from '../ssh/connection-pool.js';
 import type { SshClient } from '../ssh/ssh-client.js';
-import { type HostWork, lockOf, type StepName } from './host-work.js';
+import { type HostWork, lockOf, type StepName, type StepOutcome } from './host-work.js';
 import { createLiveLines, type LiveLines } from './live-lines.js';
 import { narrowSignal } from '@floy/service-kit/narrowed-signal';
 import { quoteTail } from './quote-tail.js';
@@ -44,6 +44,30 @@ const LAUNCH_MS = 45_000;
  * @throws LeaseLostError when a later worker has the target, or the step yields to another
  */
 export async function runStep(
+  pool: ConnectionPool,
+  work: HostWork,
+  deployPath: string,
+  step: Step,
+): Promise<string> {
+  const began = performance.now();
+  let outcome: StepOutcome = 'done';
+  try {
+    return await carryOut(pool, work, deployPath, step);
+  } catch (error) {
+    outcome = outcomeOf(error);
+    throw error;
+  } finally {
+    work.stepEnded?.(step.name, outcome, (performance.now() - began) / 1000);
+  }
+}
+
+function outcomeOf(error: unknown): StepOutcome {
+  if (error instanceof VerdictError) return 'failed';
+  if (error instanceof CouldNotTellError) return 'unknown';
+  return error instanceof LeaseLostError ? 'lost' : 'given_up';
+}
+
+async function carryOut(
   pool: ConnectionPool,
   work: HostWork,
   deployPath: string,

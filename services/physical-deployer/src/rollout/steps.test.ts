@@ -66,20 +66,22 @@ describeHere('steps on a host', () => {
   it('a worker that takes over goes on watching instead of running again', async () => {
     const { deployPath, work, release } = await staged(SLOW_RESTART);
     const lost = new AbortController();
-    const first = failure(
-      switchHost(fixture.hosts, { ...work, signal: lost.signal }, release, { runPreSwitch: true }),
-    );
+    const ended: string[] = [];
+    const stepEnded: HostWork['stepEnded'] = (name, outcome) => ended.push(`${name} ${outcome}`);
+    const losing = { ...work, signal: lost.signal, stepEnded };
+    const first = failure(switchHost(fixture.hosts, losing, release, { runPreSwitch: true }));
     await ledgerHas(deployPath, 'begin');
     lost.abort(new LeaseLostError('taken over'));
     expect(await first).toBeInstanceOf(LeaseLostError);
     const lines: string[] = [];
     const others = createHosts();
-    const taker = later(work, { log: (line) => lines.push(line) });
+    const taker = later(work, { log: (line) => lines.push(line), stepEnded });
     const second = switchHost(others, taker, release, { runPreSwitch: true });
     await until(() => lines.includes('working'));
     await writeFile(join(deployPath, 'go'), '');
     await second;
     others.close();
+    expect(ended).toEqual(['switch lost', 'switch done']);
     expect(await textOf(deployPath, 'ledger')).toBe('begin v1\nend v1\n');
   });
 

@@ -43,7 +43,9 @@ describeHere('kept connections', () => {
     expect(await pool.use(access(), use)).toBe('here\n');
     expect(kept).toBe(first);
     expect(await connections()).toBe(before + 1);
+    expect(pool.open()).toBe(1);
     await until(() => first?.closed === true);
+    expect(pool.open()).toBe(0);
 
     await pool.use(access(), use);
     expect(kept).not.toBe(first);

@@ -18,6 +18,8 @@ export interface ConnectionPool {
   use<T>(access: HostAccess, use: (client: SshClient) => Promise<T>): Promise<T>;
   /** Forgets the kept connection, so that the next use makes a new one. */
   drop(connection: HostConnection): void;
+  /** How many connections are open. */
+  open(): number;
   /** Closes all connections; nothing can be used after it. */
   close(): void;
 }
@@ -39,6 +41,7 @@ interface Entry {
 export function createConnectionPool(options: ConnectionPoolOptions = {}): ConnectionPool {
   const { idleMs = 30_000, maxConnecting = 32 } = options;
   const entries = new Map<string, Entry>();
+  const clients = new Set<SshClient>();
   const queue: (() => void)[] = [];
   let connecting = 0;
   let closed = false;
@@ -71,7 +74,10 @@ export function createConnectionPool(options: ConnectionPoolOptions = {}): Conne
   const connect = async (access: HostAccess): Promise<SshClient> => {
     await slot(access.signal);
     try {
-      return await connectSsh(access.connection, access.verifyHostKey, access.signal);
+      const client = await connectSsh(access.connection, access.verifyHostKey, access.signal);
+      for (const each of clients) if (each.closed) clients.delete(each);
+      clients.add(client);
+      return client;
     } finally {
       free();
     }
@@ -121,6 +127,7 @@ export function createConnectionPool(options: ConnectionPoolOptions = {}): Conne
       const entry = entries.get(key);
       if (entry !== undefined) remove(key, entry);
     },
+    open: () => [...clients].filter((client) => !client.closed).length,
     close() {
       closed = true;
       for (const entry of entries.values()) {

@@ -1,0 +1,40 @@
+import type { Database } from '@floy/database/database';
+import { readQueueDepths } from '@floy/messaging/queue-depth';
+import type { BusPublisher } from '@floy/messaging/publisher';
+import type { Metrics } from './metrics.js';
+
+/** The connections to Postgres that a process shares, for its metrics. */
+export function observePool(metrics: Metrics, database: Pick<Database, 'poolDepth'>): void {
+  metrics.sampled(
+    'floy_pool_connections',
+    'Connections of this process to Postgres, in use or idle',
+    ['state'],
+    () => {
+      const { inUse, idle } = database.poolDepth();
+      return [
+        { labels: { state: 'in_use' }, value: inUse },
+        { labels: { state: 'idle' }, value: idle },
+      ];
+    },
+  );
+  metrics.sampled(
+    'floy_pool_waiting',
+    'Callers in this process that wait for a connection to Postgres',
+    [],
+    () => [{ labels: {}, value: database.poolDepth().waiting }],
+  );
+}
+
+/** How much is on the queues. They are shared, so that one kind of process tells of them. */
+export function observeQueues(metrics: Metrics, publisher: Pick<BusPublisher, 'queues'>): void {
+  metrics.sampled(
+    'floy_queue_jobs',
+    'Jobs on the queues: published and not taken yet, or with a worker',
+    ['queue', 'state'],
+    async () =>
+      (await readQueueDepths(publisher)).flatMap(({ queue, waiting, active }) => [
+        { labels: { queue, state: 'waiting' }, value: waiting },
+        { labels: { queue, state: 'active' }, value: active },
+      ]),
+  );
+}
