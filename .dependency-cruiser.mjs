@@ -1,4 +1,5 @@
-// The borders of CONTRIBUTING.md, as far as imports show them; scripts/lint/statements.mjs has the rest.
+// The borders of CONTRIBUTING.md, as far as imports show them: scripts/lint/statements.mjs has
+// the rest.
 // TypeScript 7 has no compiler API, so swc parses; it keeps imports of types, and so do the rules.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 

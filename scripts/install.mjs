@@ -1,5 +1,6 @@
-// Makes a clone ready to run: installs what package-lock.json names unless that is there already, by
-// `npm ci` or otherwise, and with --build builds when a source has changed. Needs Node and npm only.
+// Makes a clone ready to run: installs what package-lock.json names unless that is there already,
+// by `npm ci` or otherwise, and with --build builds when a source has changed. Needs Node and npm
+// only.
 // With nothing to do it takes a fraction of a second, so every npm script begins with it.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,12 +1,12 @@
-// Compares what stands in node_modules with what package-lock.json names. npm writes what it installed
-// into node_modules/.package-lock.json, whichever of its commands did it.
+// Compares what stands in node_modules with what package-lock.json names. npm writes what it
+// installed into node_modules/.package-lock.json, whichever of its commands did it.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Where node_modules below `root` differs from the lock file, as paths of packages: not installed, at
- * another version, or not named by it. Empty after `npm ci` and `npm install`. A package for another
- * platform is not expected.
+ * Where node_modules below `root` differs from the lock file, as paths of packages: not installed,
+ * at another version, or not named by it. Empty after `npm ci` and `npm install`. A package for
+ * another platform is not expected.
  */
 export function differences(root) {
   const locked = packagesIn(join(root, 'package-lock.json'));

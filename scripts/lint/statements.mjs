@@ -1,5 +1,5 @@
-// Rules of oxlint for what no import shows: who writes a status, and who writes SQL. Where each holds
-// is said in .oxlintrc.json.
+// Rules of oxlint for what no import shows: who writes a status, and who writes SQL. .oxlintrc.json
+// says where each holds.
 
 const TABLES = 'deployments|workflows|tasks|releases|release_instances';
 const WITH_STATUS = new RegExp(`^(${TABLES})$`);
@@ -78,7 +78,7 @@ function runsStatement({ callee, arguments: [first] }) {
   return first !== undefined && STARTS_LIKE_SQL.test(textOf(first));
 }
 
-/** `knex('tasks')`, `tx.knex('tasks')`, `database.knex.select(…)`; handing knex on is not building. */
+/** `knex('tasks')`, `database.knex.select(…)`; handing knex on is not building. */
 function buildsQuery({ callee }) {
   return isKnex(callee) || (callee.type === 'MemberExpression' && isKnex(callee.object));
 }

@@ -22,7 +22,7 @@ export interface DatabaseOptions {
   /** Who puts releases where, and the messages by which they are handed work; Floy's own if left out. */
   deployers?: Deployers;
   catalogue?: MessageCatalogue;
-  /** Told of the history that each transaction of this process wrote, after its commit: log, metrics. */
+  /** Told, for log and metrics, of what each transaction wrote into the history, after its commit. */
   onEvents?(events: readonly CommittedEvent[]): void;
 }
 

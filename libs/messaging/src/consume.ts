@@ -41,7 +41,7 @@ export function consume<Q extends QueueName>(
     const deps = { database, keeper, report };
     const since = performance.now();
     try {
-      // What it took up would wait here until Postgres is back, and others may be better off.
+      // Taken before this was known: it would wait here, and others may be better off.
       if (!keeper.isConnected()) throw new UnavailableError('Postgres is out of reach from here');
       switch (messageCatalogue[job.kind].work) {
         case 'short':
@@ -72,9 +72,12 @@ export function consume<Q extends QueueName>(
   }
 
   const worker = backend.worker(queue, process, options);
+  // Cut off from Postgres it would only take jobs away from others.
+  const unlisten = keeper.onConnection((is) => (is ? worker.resume() : worker.pause()));
   return {
     async stop() {
       stopping.abort();
+      unlisten();
       const closed = worker.close();
       keeper.abortAll('this process stops');
       await closed;

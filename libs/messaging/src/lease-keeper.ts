@@ -27,6 +27,8 @@ export interface HeldLease {
 export interface LeaseKeeper {
   /** Whether this process has its session lock: without it nothing may be taken up. */
   isConnected(): boolean;
+  /** Tells whether it is connected, now and whenever that changes. Answers how to end it. */
+  onConnection(tell: (isConnected: boolean) => void): () => void;
   /**
    * Who takes leases here. Throws UnavailableError while this process has no session lock: it would
    * be taken for dead.
@@ -75,7 +77,8 @@ export function createLeaseKeeper(deps: LeaseKeeperDeps, holder: string): LeaseK
   const others = createDeadHolders();
   const renewals = { at: -Infinity, asked: false };
   let stopped = false;
-  let wasConnected = false;
+  let connected = false;
+  const listeners = new Set<(isConnected: boolean) => void>();
   let wake: () => void = () => undefined;
   const beating = run();
 
@@ -106,7 +109,7 @@ export function createLeaseKeeper(deps: LeaseKeeperDeps, holder: string): LeaseK
     if (renewals.asked || performance.now() - renewals.at >= leaseRenewalMs) await renew(ask);
     const unlocked = await findUnlockedHolders(ask, holder);
     punctuality.answered();
-    wasConnected = true;
+    setConnected(true);
     // Its own time away is not the others' death.
     if (!mayTakeOver()) return others.forget();
     for (const dead of others.judge(unlocked)) {
@@ -140,14 +143,20 @@ export function createLeaseKeeper(deps: LeaseKeeperDeps, holder: string): LeaseK
     punctuality.broke();
     others.forget();
     renewals.at = -Infinity;
-    if (wasConnected && !stopped) deps.observer.outage('leases', error);
-    wasConnected = false;
+    if (connected && !stopped) deps.observer.outage('leases', error);
+    setConnected(false);
     // Connects anew at once.
     wake();
   }
 
+  function setConnected(now: boolean): void {
+    if (connected === now) return;
+    connected = now;
+    for (const tell of listeners) tell(now);
+  }
+
   function mayTakeOver(): boolean {
-    return session.isOpen() && punctuality.punctualMs() >= leaseMs;
+    return connected && punctuality.punctualMs() >= leaseMs;
   }
 
   function lose(entry: Entry, why: string): void {
@@ -164,10 +173,14 @@ export function createLeaseKeeper(deps: LeaseKeeperDeps, holder: string): LeaseK
   }
 
   return {
-    isConnected: session.isOpen,
+    isConnected: () => connected,
+    onConnection(tell) {
+      listeners.add(tell);
+      tell(connected);
+      return () => listeners.delete(tell);
+    },
     taker() {
-      if (!session.isOpen())
-        throw new UnavailableError('The leases of this process cannot be kept');
+      if (!connected) throw new UnavailableError('The leases of this process cannot be kept');
       return { holder, mayTakeOver: mayTakeOver() };
     },
     hold(lease, heldSince) {

@@ -1,4 +1,5 @@
 import type { MessageKind, MessagePayloads } from '@floy/contracts';
+import type { Backlog } from './relay.js';
 
 /**
  * What became of a message that was taken up: `later`, it comes back at a time it asked for;
@@ -28,10 +29,12 @@ export interface WorkObserver {
     message: WorkMessage,
     end: { readonly outcome: WorkOutcome; readonly seconds: number; readonly error?: unknown },
   ): void;
-  /** Postgres or the queue was away: for a message's work, for the relay, or for the leases. */
+  /** Postgres or the queue was away: for a kind of message, the relay, the leases, the listener. */
   outage(seenBy: string, error: unknown, message?: WorkMessage): void;
   /** A lease was taken over from a holder that is dead, or that is alive and let it run out. */
   tookOver(message: WorkMessage, from: string, because: 'dead' | 'expired'): void;
+  /** What is due and in nobody's hands, of every kind that has any; told every few seconds. */
+  backlog(backlog: readonly Backlog[]): void;
   /** A holder was found dead, and its leases on these subjects were let run out. */
   holderDied(holder: string, subjects: readonly string[]): void;
 }

@@ -26,8 +26,12 @@ export interface JobQueue {
   close(): Promise<void>;
 }
 
-/** Takes jobs off a queue. `close` waits for jobs in work; with `force` it does not. */
+/** Takes jobs off a queue, from its first `resume` on. */
 export interface JobWorker {
+  resume(): void;
+  /** Takes no more; what is in work goes on. */
+  pause(): void;
+  /** Waits for jobs in work; with `force` it does not. */
   close(force?: boolean): Promise<void>;
 }
 
@@ -58,6 +62,7 @@ export interface QueueBackend {
  * counter is what ends poison. (BullMQ's defaults: 30 s, and failed for good at the second stall.)
  */
 const workerOptions = {
+  autorun: false,
   lockDuration: 5000,
   stalledInterval: 3000,
   maxStalledCount: 1_000_000,
@@ -105,7 +110,7 @@ function createRedisBackend(url: string): QueueBackend {
         }),
       ),
     worker: (name, process, options) =>
-      quiet(
+      jobWorker(
         new Worker<JobData>(
           name,
           (job) =>
@@ -185,7 +190,7 @@ function createPostgresQueueBackend(url: string): QueueBackend {
         }) as unknown as Queue,
       ),
     worker: (name, process, options) =>
-      quiet(
+      jobWorker(
         new bound.Worker<JobData>(
           name,
           (job) =>
@@ -235,6 +240,27 @@ function jobQueue(queue: Queue): JobQueue {
     },
     bullmq: queue,
     close: () => queue.close(),
+  };
+}
+
+/** The part of BullMQ's worker that is the same on both backends. */
+interface BullWorker {
+  on(event: 'error', listener: () => void): unknown;
+  run(): Promise<void>;
+  resume(): Promise<void>;
+  pause(doNotWaitActive: boolean): Promise<void>;
+  close(force?: boolean): Promise<void>;
+}
+
+function jobWorker(worker: BullWorker): JobWorker {
+  quiet(worker);
+  // `resume` starts it and waits for nothing: what ends it must not end the process.
+  const run = worker.run.bind(worker);
+  worker.run = () => run().catch(() => undefined);
+  return {
+    resume: () => void worker.resume(),
+    pause: () => void worker.pause(true),
+    close: (force) => worker.close(force),
   };
 }
 

@@ -14,6 +14,7 @@ export function recordWork() {
     ended: (message, { outcome, error }) => void told.ended.push({ message, outcome, error }),
     outage: (seenBy) => void told.outages.push(seenBy),
     tookOver: (_, from, because) => void told.takeovers.push({ from, because }),
+    backlog: () => undefined,
     holderDied: (holder) => void told.died.push(holder),
   };
   return {

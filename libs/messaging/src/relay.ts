@@ -12,11 +12,20 @@ const shortestPauseMs = 30;
 /** How long done messages are kept, to look at, and how often old ones are removed. */
 const keptHours = 24;
 const removeEveryMs = 600_000;
+const lookEveryMs = 10_000;
 
 interface DueMessage {
   id: string;
   kind: MessageKind;
   claims: number;
+}
+
+/** Messages of a kind that are due and that nobody has in hand. */
+export interface Backlog {
+  readonly kind: MessageKind;
+  readonly waiting: number;
+  /** How long the one that has waited longest was due. */
+  readonly oldestSeconds: number;
 }
 
 /**
@@ -26,11 +35,14 @@ interface DueMessage {
  *
  * Rows are claimed by their state with SKIP LOCKED, never by "later than the last seen": numbers
  * and times do not become visible in order.
+ *
+ * @param onBacklog told every ten seconds what waits, of every kind that has any
  */
 export function startRelay(
   database: Database,
   publisher: Publisher,
   onError: (error: unknown) => void,
+  onBacklog: (backlog: Backlog[]) => void = () => undefined,
 ): Relay {
   let stopped = false;
   let wake: () => void = () => undefined;
@@ -38,6 +50,7 @@ export function startRelay(
 
   async function run(): Promise<void> {
     let removedAt = performance.now();
+    let lookedAt = -Infinity;
     while (!stopped) {
       let pauseMs = longestPauseMs;
       try {
@@ -45,6 +58,10 @@ export function startRelay(
         if (performance.now() - removedAt > removeEveryMs) {
           removedAt = performance.now();
           await removeDone(database);
+        }
+        if (performance.now() - lookedAt > lookEveryMs) {
+          lookedAt = performance.now();
+          onBacklog(await lookAtBacklog(database));
         }
       } catch (error) {
         onError(error);
@@ -88,6 +105,18 @@ async function relayOnce(database: Database, publisher: Publisher): Promise<numb
   );
   const pause = next.rows[0]?.pause ?? longestPauseMs;
   return Math.min(Math.max(pause, shortestPauseMs), longestPauseMs);
+}
+
+/** What is in work, or waits for work on the same subject, has somebody who sees to it. */
+async function lookAtBacklog(database: Database): Promise<Backlog[]> {
+  const { rows } = await database.knex.raw<{ rows: Backlog[] }>(
+    `SELECT kind, count(*)::int AS waiting,
+            extract(epoch FROM clock_timestamp() - min(due_at))::float8 AS "oldestSeconds"
+     FROM messages m WHERE done_at IS NULL AND due_at <= clock_timestamp()
+       AND NOT EXISTS (SELECT FROM leases l WHERE l.subject = m.subject AND l.holder IS NOT NULL)
+     GROUP BY kind`,
+  );
+  return rows;
 }
 
 /** Removes a bounded number of old done messages; relays that do it at once share them. */

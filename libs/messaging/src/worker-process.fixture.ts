@@ -22,7 +22,7 @@ const publisher = createPublisher(backend);
 const database = createDatabase({ url, applicationName: 'worker', publisher });
 const listener = createListener(url, () => {});
 const observer = {
-  took() {}, tookOver() {},
+  took() {}, tookOver() {}, backlog() {},
   ended: ({ target_id }, { outcome }) => say({ msg: 'ended', target_id, outcome }),
   outage: (seen_by) => say({ msg: 'outage', seen_by }),
   holderDied: (holder) => say({ msg: 'died', holder }),

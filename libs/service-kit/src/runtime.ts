@@ -79,15 +79,17 @@ async function open(
   });
   opened.push(() => database.close());
   observePool(metrics, database);
-  const listener = createListener(url, (error) =>
-    logger.warn({ err: error }, 'LISTEN was interrupted'),
-  );
+  const observer = createWorkObserver(logger, metrics);
+  const failed = (what: string) => (error: unknown) => {
+    if (error instanceof UnavailableError) observer.outage(what, error);
+    else logger.error({ err: error }, `The ${what} failed`);
+  };
+  const listener = createListener(url, failed('listener'));
   opened.push(
     () => listener.close(),
     () => publisher.close(),
   );
   const holder = `${name} ${hostname()} ${randomUUID()}`;
-  const observer = createWorkObserver(logger, metrics);
   const keeper = createLeaseKeeper({ database, publisher, listener, observer }, holder);
   opened.push(() => keeper.stop());
   const sealer = createSealer(parseEncryptionKeys(config.FLOY_ENCRYPTION_KEY));
@@ -102,10 +104,7 @@ async function open(
   await database.knex.raw('SELECT raise_epoch()');
   // Without its session lock a process would be taken for dead, so that it takes no leases.
   await patiently(async () => keeper.taker(), shutdown);
-  const relay = startRelay(database, publisher, (error) => {
-    if (error instanceof UnavailableError) observer.outage('relay', error);
-    else logger.error({ err: error }, 'The relay failed');
-  });
+  const relay = startRelay(database, publisher, failed('relay'), observer.backlog);
   opened.push(() => relay.stop());
   return {
     deps: {

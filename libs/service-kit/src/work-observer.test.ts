@@ -72,6 +72,18 @@ describe('what is told about work', () => {
     );
   });
 
+  it('is how much waits, and nothing of what waits no more', async () => {
+    observer.backlog([{ kind: 'run-task', waiting: 3, oldestSeconds: 60 }]);
+    expect(await series('floy_messages_waiting{')).toEqual([
+      'floy_messages_waiting{kind="run-task"} 3',
+    ]);
+    expect(await series('floy_messages_oldest_waiting_seconds{')).toEqual([
+      'floy_messages_oldest_waiting_seconds{kind="run-task"} 60',
+    ]);
+    observer.backlog([]);
+    expect(await series('floy_messages_waiting{')).toEqual([]);
+  });
+
   it('says from whom work was taken over, and why', async () => {
     observer.tookOver(message, 'one', 'dead');
     observer.holderDied('one', ['tsk_1']);

@@ -39,9 +39,19 @@ export function createWorkObserver(logger: Logger, metrics: Metrics): WorkObserv
     'Messages that left the hands of a worker, by how: done, later, error, dead, given-back, lost',
     ['kind', 'outcome'],
   );
+  const waiting = metrics.gauge(
+    'floy_messages_waiting',
+    "Messages that are due and in nobody's hands, in the whole installation",
+    ['kind'],
+  );
+  const oldest = metrics.gauge(
+    'floy_messages_oldest_waiting_seconds',
+    'How long the message that has waited longest was due, in the whole installation',
+    ['kind'],
+  );
   const outages = metrics.counter(
     'floy_outages_total',
-    'Times that Postgres or the queue was away: for the work of a kind of message, the relay, the leases',
+    'Times that Postgres or the queue was away: seen by work on a kind of message, relay, leases, listener',
     ['seen_by'],
   );
   const takenOver = metrics.counter(
@@ -51,7 +61,7 @@ export function createWorkObserver(logger: Logger, metrics: Metrics): WorkObserv
   );
   const died = metrics.counter('floy_workers_died_total', 'Workers that this process found dead');
   // A series that begins with the first outage hides it from every rate.
-  for (const seen_by of ['relay', 'leases']) outages.inc({ seen_by }, 0);
+  for (const seen_by of ['relay', 'leases', 'listener']) outages.inc({ seen_by }, 0);
   for (const because of ['dead', 'expired']) takenOver.inc({ because }, 0);
 
   const quiet = new Map<string, { until: number; left: number }>();
@@ -80,6 +90,14 @@ export function createWorkObserver(logger: Logger, metrics: Metrics): WorkObserv
       quiet.set(seenBy, { until: performance.now() + quietMs, left: 0 });
       const fields = { ...message, seen_by: seenBy, err: error, more: last?.left || undefined };
       logger.warn(fields, 'Postgres or the queue is away');
+    },
+    backlog(backlog) {
+      waiting.reset();
+      oldest.reset();
+      for (const { kind, waiting: count, oldestSeconds } of backlog) {
+        waiting.set({ kind }, count);
+        oldest.set({ kind }, oldestSeconds);
+      }
     },
     tookOver(message, from, because) {
       takenOver.inc({ because });
