@@ -12,16 +12,6 @@ const folder = dirname(fileURLToPath(import.meta.url));
 const root = join(folder, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
-/** Metrics that rules and documents name and no code makes yet: take away what has come. */
-const TO_COME = [
-  'floy_leases_taken_over_total',
-  'floy_message_in_hand_seconds',
-  'floy_message_waiting_seconds',
-  'floy_messages_total',
-  'floy_outages_total',
-  'floy_workers_died_total',
-];
-
 /** The metrics that sources make, by `metrics.counter('floy_…', …)` and the like. */
 function made(): string[] {
   const listed = execFileSync(
@@ -70,7 +60,7 @@ describeHere('the alert rules, as Prometheus reads them', () => {
 describe('the metrics', () => {
   it('that rules ask for are made by the code, or by the process itself', async () => {
     const ofProcess = (await createMetrics().exposition()).text;
-    const known = new Set([...made(), ...TO_COME]);
+    const known = new Set(made());
     for (const { alert, expr } of rules) {
       for (const name of namedIn(expr))
         expect({ alert, has: known.has(name) && name }).toEqual({ alert, has: name });
@@ -79,12 +69,8 @@ describe('the metrics', () => {
     }
   });
 
-  it('that are to come have not come yet', () => {
-    expect(TO_COME.filter((name) => made().includes(name))).toEqual([]);
-  });
-
   it('are all described in docs/operating.md, and no other', () => {
-    expect([...namedIn(operating)].sort()).toEqual([...new Set([...made(), ...TO_COME])].sort());
+    expect([...namedIn(operating)].sort()).toEqual([...new Set(made())].sort());
   });
 
   it('have rules that docs/operating.md explains', () => {

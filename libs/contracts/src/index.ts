@@ -25,6 +25,7 @@ export * from './git-names.js';
 export * from './repository-key.js';
 export * from './interfaces.js';
 export * from './repositories.js';
+export * from './catalogues.js';
 export * from './questions.js';
 export * from './deployers/deployer.js';
 export * from './deployers/deployers.js';

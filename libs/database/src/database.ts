@@ -1,9 +1,4 @@
-import {
-  deployers,
-  messageCatalogue,
-  type Deployers,
-  type MessageCatalogue,
-} from '@floy/contracts';
+import { catalogues, type Catalogues } from '@floy/contracts';
 import type { Knex } from 'knex';
 import pg from 'pg';
 import { createAfterCommit, type CommittedEvent, type Publisher } from './after-commit.js';
@@ -19,9 +14,8 @@ export interface DatabaseOptions {
   publisher?: Publisher;
   /** Most connections at once; default 10. */
   poolSize?: number;
-  /** Who puts releases where, and the messages by which they are handed work; Floy's own if left out. */
-  deployers?: Deployers;
-  catalogue?: MessageCatalogue;
+  /** Who puts releases where, and which messages there are; Floy's own where left out. */
+  catalogues?: Catalogues;
   /** Told, for log and metrics, of what each transaction wrote into the history, after its commit. */
   onEvents?(events: readonly CommittedEvent[]): void;
 }
@@ -39,6 +33,7 @@ export interface PoolDepth {
  * statement reached a limit on its time, and else what Postgres answered.
  */
 export interface Database {
+  readonly catalogues: Catalogues;
   readonly knex: Knex;
   readonly url: string;
   /** When Postgres last answered a statement of this process, by `performance.now()`. */
@@ -104,11 +99,11 @@ export function createDatabase(options: DatabaseOptions): Database {
     connect,
     statements,
     build: createBuilder(),
-    deployers: options.deployers ?? deployers,
-    catalogue: options.catalogue ?? messageCatalogue,
+    catalogues: options.catalogues ?? catalogues,
   };
   const afterCommit = createAfterCommit(queries, options.publisher);
   return {
+    catalogues: connections.catalogues,
     knex: queries,
     url: options.url,
     answeredAt: statements.answeredAt,

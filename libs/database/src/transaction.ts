@@ -1,9 +1,9 @@
 import {
   subjectOf,
+  type Catalogues,
   type Deployers,
   type EventData,
   type EventType,
-  type MessageCatalogue,
   type MessageKind,
   type MessagePayloads,
 } from '@floy/contracts';
@@ -76,8 +76,7 @@ export interface Connections {
   readonly statements: Statements;
   /** A knex that only builds. */
   readonly build: Knex;
-  readonly deployers: Deployers;
-  readonly catalogue: MessageCatalogue;
+  readonly catalogues: Catalogues;
 }
 
 /**
@@ -144,7 +143,7 @@ function sendAll(run: RunStatement, statements: readonly Statement<unknown>[]): 
 }
 
 function createTransaction(
-  { build, deployers, catalogue }: Connections,
+  { build, catalogues }: Connections,
   run: RunStatement,
   effects: CommitEffects,
 ) {
@@ -174,7 +173,7 @@ function createTransaction(
 
   const alone = async <R>(statement: Statement<R>): Promise<R> => (await together(statement))[0];
   const tx: Transaction = {
-    deployers,
+    deployers: catalogues.deployers,
     build,
     get knex() {
       return (knex ??= createQueriesOn((sql, values = []) =>
@@ -187,7 +186,7 @@ function createTransaction(
     execute: (sql, values) => alone(changesOf(sql, values)),
     atEnd: (sql, values) => void atEnd.push(changesOf(sql, values)),
     send(kind, payload, at) {
-      const subject = subjectOf(catalogue, kind, payload);
+      const subject = subjectOf(catalogues.messages, kind, payload);
       const text = JSON.stringify(payload);
       outbox.push({ id: newId('msg'), kind, subject, payload: text, at: at ?? null });
     },

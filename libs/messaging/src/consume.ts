@@ -1,4 +1,4 @@
-import { messageCatalogue, type MessageKind, type QueueName } from '@floy/contracts';
+import type { MessageKind, QueueName } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
 import { UnavailableError } from '@floy/domain';
 import type { HandlerOf, HandlersOf, LongHandler, OnceHandler, ShortHandler } from './handlers.js';
@@ -30,12 +30,14 @@ export function consume<Q extends QueueName>(
   options: { concurrency: number },
 ): Consumer {
   const byKind = handlers as unknown as Record<string, HandlerOf<MessageKind>>;
+  const definitions = new Map(Object.entries(database.catalogues.messages));
   const stopping = new AbortController();
 
   async function process(job: { id: string; kind: string; redelivered: boolean }): Promise<void> {
     // Only Postgres is believed: whatever a forged or stale job says, the row decides.
-    if (!isKind(job.kind) || messageCatalogue[job.kind].queue !== queue) return;
-    const message = { id: job.id, kind: job.kind };
+    const definition = definitions.get(job.kind);
+    if (definition?.queue !== queue) return;
+    const message = { id: job.id, kind: job.kind as MessageKind };
     const handler = byKind[job.kind] as unknown;
     const report = createReport(observer, message);
     const deps = { database, keeper, report };
@@ -43,7 +45,7 @@ export function consume<Q extends QueueName>(
     try {
       // Taken before this was known: it would wait here, and others may be better off.
       if (!keeper.isConnected()) throw new UnavailableError('Postgres is out of reach from here');
-      switch (messageCatalogue[job.kind].work) {
+      switch (definition.work) {
         case 'short':
           return await doShortWork(
             deps,
@@ -83,8 +85,4 @@ export function consume<Q extends QueueName>(
       await closed;
     },
   };
-}
-
-function isKind(kind: string): kind is MessageKind {
-  return Object.hasOwn(messageCatalogue, kind);
 }

@@ -1,16 +1,14 @@
-import { messageCatalogue, type QueueName } from '@floy/contracts';
+import { messageCatalogue, type MessageCatalogue } from '@floy/contracts';
 import { UnavailableError } from '@floy/domain';
 import type { OutgoingMessage, Publisher } from '@floy/database/after-commit';
 import type { JobQueue, QueueBackend } from './queue-backend.js';
-
-export const queueNames = [...new Set(Object.values(messageCatalogue).map(({ queue }) => queue))];
 
 /** Longer than this a publish is given up: the relay does it again. Milliseconds. */
 const publishTimeoutMs = 1500;
 
 export interface BusPublisher extends Publisher {
   /** The queues themselves, for the board. */
-  readonly queues: ReadonlyMap<QueueName, JobQueue>;
+  readonly queues: ReadonlyMap<string, JobQueue>;
   close(): Promise<void>;
 }
 
@@ -18,14 +16,20 @@ export interface BusPublisher extends Publisher {
  * Puts committed messages on their queues. The job's id is `<id>.<claims>`: publishing a message
  * again while it waits does nothing, and a copy of one that was claimed meanwhile is a new job.
  */
-export function createPublisher(backend: QueueBackend): BusPublisher {
-  const queues = new Map(queueNames.map((name) => [name, backend.queue(name)]));
+export function createPublisher(
+  backend: QueueBackend,
+  catalogue: MessageCatalogue = messageCatalogue,
+): BusPublisher {
+  const names = new Set(Object.values(catalogue).map(({ queue }) => queue));
+  const queues = new Map([...names].map((name) => [name, backend.queue(name)]));
   return {
     queues,
     async publish(messages) {
-      const batches = new Map<QueueName, OutgoingMessage[]>();
+      const batches = new Map<string, OutgoingMessage[]>();
       for (const message of messages) {
-        const { queue } = messageCatalogue[message.kind];
+        const queue = catalogue[message.kind]?.queue;
+        // A newer Floy beside this one has sent it, and publishes it itself.
+        if (queue === undefined) continue;
         batches.set(queue, [...(batches.get(queue) ?? []), message]);
       }
       await Promise.all(

@@ -45,4 +45,24 @@ describeHere('what the relay tells of', () => {
     expect(told[0]?.[0]?.oldestSeconds).toBeGreaterThanOrEqual(3600);
     expect(told[0]?.[0]?.oldestSeconds).toBeLessThan(3660);
   });
+
+  it('leaves alone what only a newer Floy beside this one knows', async () => {
+    await own.query('UPDATE messages SET done_at = now()');
+    await database.transaction(async (tx) => tx.send('start-deployment', { deployment_id: 'old' }));
+    await database.transaction(async (tx) => tx.send('start-deployment', { deployment_id: 'new' }));
+    await own.query(
+      "UPDATE messages SET publish_at = now(), kind = CASE subject WHEN 'new' THEN 'of-tomorrow' ELSE kind END WHERE done_at IS NULL",
+    );
+    const published: string[] = [];
+    const publisher = {
+      publish: async (messages: { kind: string }[]) =>
+        void published.push(...messages.map(({ kind }) => kind)),
+    };
+    const relay = startRelay(database, publisher, () => undefined);
+    await waitFor('the message that is known', () => published.length > 0);
+    await relay.stop();
+    expect(published).toEqual(['start-deployment']);
+    const untouched = "SELECT publishes FROM messages WHERE kind = 'of-tomorrow'";
+    expect(await own.query(untouched)).toEqual([{ publishes: 0 }]);
+  });
 });

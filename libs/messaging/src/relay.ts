@@ -87,21 +87,26 @@ export function startRelay(
 
 /** One pass; answers after how many milliseconds the next is worth it. */
 async function relayOnce(database: Database, publisher: Publisher): Promise<number> {
+  // Kinds that only a newer Floy beside this one knows are for its relays.
+  const kinds = Object.keys(database.catalogues.messages);
   const { rows } = await database.knex.raw<{ rows: DueMessage[] }>(
     `WITH due AS (
-       SELECT id FROM messages WHERE done_at IS NULL AND publish_at <= clock_timestamp()
+       SELECT id FROM messages
+       WHERE done_at IS NULL AND publish_at <= clock_timestamp() AND kind = ANY(?)
        ORDER BY publish_at LIMIT ${batchSize} FOR UPDATE SKIP LOCKED
      )
      UPDATE messages m
      SET publishes = publishes + 1,
          publish_at = clock_timestamp() + make_interval(secs => least(2 * (publishes + 1), 10))
      FROM due WHERE m.id = due.id RETURNING m.id, m.kind, m.claims`,
+    [kinds],
   );
   if (rows.length > 0) await publisher.publish(rows);
   if (rows.length === batchSize) return 0;
   const next = await database.knex.raw<{ rows: { pause: number | null }[] }>(
     `SELECT extract(epoch FROM min(publish_at) - clock_timestamp())::float8 * 1000 AS pause
-     FROM messages WHERE done_at IS NULL`,
+     FROM messages WHERE done_at IS NULL AND kind = ANY(?)`,
+    [kinds],
   );
   const pause = next.rows[0]?.pause ?? longestPauseMs;
   return Math.min(Math.max(pause, shortestPauseMs), longestPauseMs);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { deployers } from '@floy/contracts';
+import type { Catalogues } from '@floy/contracts';
 import { createDatabase } from '@floy/database/database';
 import { createListener } from '@floy/database/listener';
 import { createLeaseKeeper } from '@floy/messaging/lease-keeper';
@@ -42,13 +42,14 @@ export async function openRuntime(
   name: string,
   config: RuntimeConfig,
   process: RuntimeProcess,
+  catalogues: Catalogues,
 ): Promise<Runtime> {
   const opened: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const each of opened.toReversed()) await each();
   };
   try {
-    return { ...(await open(name, config, process, opened)), close };
+    return { ...(await open(name, config, process, catalogues, opened)), close };
   } catch (error) {
     await close();
     throw error;
@@ -59,6 +60,7 @@ async function open(
   name: string,
   config: RuntimeConfig,
   { logger, metrics, redactor, shutdown }: RuntimeProcess,
+  catalogues: Catalogues,
   opened: (() => Promise<unknown>)[],
 ): Promise<Omit<Runtime, 'close'>> {
   const url = config.FLOY_DATABASE_URL;
@@ -68,13 +70,13 @@ async function open(
   // that is away may come later; one that evicts keys is refused.
   if (backend.kind === 'postgres') await patiently(() => backend.check(), shutdown);
   else await backend.check().catch((error: unknown) => refuseUnlessAway(error, logger));
-  const publisher = createPublisher(backend);
+  const publisher = createPublisher(backend, catalogues.messages);
   const database = createDatabase({
     url,
     applicationName: `floy-${name}`,
     publisher,
     poolSize: 16,
-    deployers,
+    catalogues,
     onEvents: createHistoryObserver(logger, metrics),
   });
   opened.push(() => database.close());
@@ -116,7 +118,6 @@ async function open(
       keeper,
       observer,
       sealer,
-      deployers,
       logger,
       metrics,
       redactor,

@@ -1,4 +1,3 @@
-import type { Deployers } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
 import type { Listener } from '@floy/database/listener';
 import type { LeaseKeeper } from '@floy/messaging/lease-keeper';
@@ -26,8 +25,6 @@ export interface ServiceDeps {
   /** Is told of every message that is worked on: log and metrics. */
   readonly observer: WorkObserver;
   readonly sealer: Sealer;
-  /** Who puts releases where; the database and the queues know the same. */
-  readonly deployers: Deployers;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly redactor: Redactor;

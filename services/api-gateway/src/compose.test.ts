@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createClient } from '@floy/client/client';
 import { createRedactor } from '@floy/secrets/redaction';
 import { createMetrics } from '@floy/service-kit/metrics';
+import { catalogues } from '@floy/contracts';
 import { openRuntime, type Runtime } from '@floy/service-kit/runtime';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres, needsRedis } from '@floy/testing/needs';
@@ -33,7 +34,7 @@ describeBoth('the gateway as it runs', () => {
       FLOY_ADMIN_TOKEN: token,
     };
     const parts = { logger, metrics: createMetrics(), redactor: createRedactor() };
-    runtime = await openRuntime('api-gateway', config, parts);
+    runtime = await openRuntime('api-gateway', config, parts, catalogues);
     gateway = await compose(runtime.deps, config, runtime.ready);
   });
   afterAll(async () => {

@@ -1,3 +1,4 @@
+import { catalogues } from '@floy/contracts';
 import { runAlone } from '@floy/service-kit/run-alone';
 import { compose } from './compose.js';
 import { env, settings } from './config.js';
@@ -6,5 +7,6 @@ await runAlone({
   name: 'api-gateway',
   settings,
   env,
+  catalogues,
   compose: ({ deps, ready }, config) => compose(deps, config, ready),
 });

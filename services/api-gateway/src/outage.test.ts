@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { deployers } from '@floy/contracts';
 import { createDatabase, type Database } from '@floy/database/database';
 import { createTokenRepository } from '@floy/database/repositories/tokens';
 import { createListener, type Listener } from '@floy/database/listener';
@@ -36,7 +35,6 @@ describePostgres('without Postgres', () => {
       database,
       listener,
       sealer: createSealer([randomBytes(32)]),
-      deployers,
       logger,
       queues: [],
       ready: async () => ({}),

@@ -3,7 +3,6 @@ import type {
   ApplicationService,
   Deployer,
   DeploymentManager,
-  Deployers,
   DeploymentService,
   Role,
   EnvironmentService,
@@ -39,7 +38,6 @@ export interface GatewayDeps {
   readonly database: Database;
   readonly listener: Listener;
   readonly sealer: Sealer;
-  readonly deployers: Deployers;
   /** Where this process can reach it. */
   readonly artifacts?: ArtifactStore;
 }

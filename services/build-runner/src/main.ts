@@ -1,3 +1,4 @@
+import { catalogues } from '@floy/contracts';
 import { runAlone } from '@floy/service-kit/run-alone';
 import { compose } from './compose.js';
 import { env, settings } from './config.js';
@@ -6,6 +7,7 @@ await runAlone({
   name: 'build-runner',
   settings,
   env,
+  catalogues,
   compose: ({ deps }, config) =>
     compose(deps, {
       artifacts: config.FLOY_ARTIFACTS,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createRedactor } from '@floy/secrets/redaction';
 import { createMetrics, type Metrics } from '@floy/service-kit/metrics';
+import { catalogues } from '@floy/contracts';
 import { openRuntime, type Runtime } from '@floy/service-kit/runtime';
 import type { RunningService } from '@floy/service-kit/service';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
@@ -27,7 +28,7 @@ describeHere('the metrics of deployments', () => {
       FLOY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     };
     const parts = { logger, metrics, redactor: createRedactor() };
-    runtime = await openRuntime('deployment-manager', config, parts);
+    runtime = await openRuntime('deployment-manager', config, parts, catalogues);
     service = await compose(runtime.deps);
     await own.query(
       `INSERT INTO versions (id, git_tag, git_commit, repository, repository_key, created_by)

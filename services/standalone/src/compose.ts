@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { compose as composeGateway } from '@floy/api-gateway';
 import { compose as composeBuildRunner } from '@floy/build-runner';
+import { catalogues } from '@floy/contracts';
 import { migrate } from '@floy/database/migrate';
 import { compose as composeDeploymentManager } from '@floy/deployment-manager';
 import { compose as composePhysicalDeployer } from '@floy/physical-deployer';
@@ -46,6 +47,7 @@ export async function startStandalone(
         FLOY_ENCRYPTION_KEY: home.encryptionKey,
       },
       process,
+      catalogues,
     );
     opened.push(runtime.close);
     const { deps, ready } = runtime;

@@ -30,7 +30,7 @@ async function hostsAsked(
   named: readonly string[] = [],
 ) {
   const environment = await scope.environments.getEnvironment(id);
-  changesTargets(scope.deps.deployers, environment, kind);
+  changesTargets(scope.deps.database.catalogues.deployers, environment, kind);
   return { environment, hosts: hostsOf(environment, named) };
 }
 

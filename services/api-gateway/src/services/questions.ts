@@ -38,7 +38,7 @@ export async function ask<T>(
   question: Question,
 ): Promise<() => Promise<T>> {
   const { deps } = scope;
-  const changes = changesTargets(deps.deployers, environment, question.kind);
+  const changes = changesTargets(deps.database.catalogues.deployers, environment, question.kind);
   const id = await scope.transact((tx) => askQuestion(tx, deps.sealer, environment, question));
   return async () => {
     const answer = await answerTo(deps, id, changes);

@@ -6,7 +6,7 @@ import { createListener } from '@floy/database/listener';
 import { createTokenRepository } from '@floy/database/repositories/tokens';
 import { createSealer, type Sealer } from '@floy/secrets/sealing';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
-import { deployers, type Role } from '@floy/contracts';
+import type { Role } from '@floy/contracts';
 import { createGatewayApp } from '../gateway-app.js';
 
 /** A request of a test and what came back. */
@@ -54,7 +54,6 @@ export async function startTestGateway(): Promise<TestGateway> {
   const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet, child: () => logger };
   const app = createGatewayApp({
     database,
-    deployers,
     listener,
     sealer,
     logger,

@@ -1,5 +1,3 @@
-import type { CommandResult, ServiceStatus } from '../../resources/physical.js';
-
 /** What every question to hosts says: which ones (`host` or `host:port`, all when empty), how long. */
 interface ToHosts {
   readonly hosts: readonly string[];
@@ -32,11 +30,3 @@ export const questionKinds = {
   'run-command': { changes: true },
   'upload-artifact': { changes: true },
 } as const satisfies Record<PhysicalQuestion['kind'], { changes: boolean }>;
-
-/** What a question's answer holds where it could be asked. */
-export interface QuestionValues {
-  'service-status': readonly ServiceStatus[];
-  'restart-service': readonly CommandResult[];
-  'run-command': readonly CommandResult[];
-  'upload-artifact': readonly CommandResult[];
-}
