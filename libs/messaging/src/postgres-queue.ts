@@ -1,0 +1,89 @@
+import {
+  createPostgresBackend,
+  DEFAULT_SCHEMA,
+  runMigrations,
+  withBackend,
+  type Queue,
+} from 'bullmq';
+import { postgresError } from '@floy/database/outages';
+import pg from 'pg';
+import {
+  jobOptions,
+  jobQueue,
+  jobWorker,
+  processJob,
+  workerOptions,
+  type JobData,
+} from './bullmq-jobs.js';
+import type { QueueBackend } from './queue-backend.js';
+
+/** The pause after a query that failed. Milliseconds. */
+const failurePauseMs = 250;
+
+/** Queues in a schema of their own of a Postgres. */
+export function createPostgresQueueBackend(url: string): QueueBackend {
+  // Every worker keeps one connection for LISTEN, hence the size. A pool that is handed to BullMQ
+  // has to name the schema itself.
+  const pool = createPatientPool({
+    connectionString: url,
+    max: 20,
+    application_name: 'floy-queue',
+    connectionTimeoutMillis: 2000,
+    options: `-c search_path=${DEFAULT_SCHEMA}`,
+  });
+  pool.on('error', () => undefined);
+  // Every queue and worker listens for its errors.
+  pool.setMaxListeners(0);
+  const bound = withBackend(createPostgresBackend);
+  return {
+    kind: 'postgres',
+    async check() {
+      try {
+        const client = await pool.connect();
+        await runMigrations(client).finally(() => client.release());
+      } catch (error) {
+        throw postgresError(error);
+      }
+    },
+    queue: (name) =>
+      jobQueue(
+        new bound.Queue(name, {
+          connection: pool,
+          defaultJobOptions: jobOptions,
+        }) as unknown as Queue,
+      ),
+    worker: (name, process, options) =>
+      jobWorker(
+        new bound.Worker<JobData>(name, processJob(process), {
+          connection: pool,
+          ...workerOptions,
+          ...options,
+        }),
+      ),
+    reachable: () =>
+      pool.query('SELECT 1').then(
+        () => true,
+        () => false,
+      ),
+    close: () => pool.end(),
+  };
+}
+
+/**
+ * A worker of BullMQ asks again at once when a query fails: without this pause it would spin for as
+ * long as Postgres is away.
+ */
+function createPatientPool(config: pg.PoolConfig): pg.Pool {
+  const pool = new pg.Pool(config);
+  const query = pool.query.bind(pool) as (...words: unknown[]) => Promise<unknown>;
+  const patient = async (...words: unknown[]): Promise<unknown> => {
+    try {
+      return await query(...words);
+    } catch (error) {
+      await new Promise((resolve) => setTimeout(resolve, failurePauseMs));
+      throw error;
+    }
+  };
+  pool.query = patient as typeof pool.query;
+  return pool;
+}

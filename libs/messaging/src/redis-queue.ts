@@ -1,0 +1,85 @@
+import { Queue, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import {
+  jobOptions,
+  jobQueue,
+  jobWorker,
+  processJob,
+  queueIsAway,
+  workerOptions,
+  type JobData,
+} from './bullmq-jobs.js';
+import type { QueueBackend } from './queue-backend.js';
+
+/** Queues on a Redis. */
+export function createRedisBackend(url: string): QueueBackend {
+  const reconnect = {
+    retryStrategy: (times: number) => Math.min(times * 100, 1000),
+    connectTimeout: 2000,
+  };
+  // A producer must fail at once when Redis is away: the relay publishes again.
+  const producer = {
+    ...reconnect,
+    url,
+    maxRetriesPerRequest: 1,
+    enableOfflineQueue: false,
+    commandTimeout: 1000,
+  };
+  const consumer = { ...reconnect, url, maxRetriesPerRequest: null };
+  return {
+    kind: 'redis',
+    check: () => refuseEviction(url),
+    queue: (name) =>
+      jobQueue(
+        new Queue(name, {
+          connection: producer,
+          defaultJobOptions: jobOptions,
+        }),
+      ),
+    worker: (name, process, options) =>
+      jobWorker(
+        new Worker<JobData>(name, processJob(process), {
+          connection: consumer,
+          ...workerOptions,
+          ...options,
+        }),
+      ),
+    reachable: () =>
+      withClient(url, async (client) => (await client.ping()) === 'PONG').catch(() => false),
+    close: async () => undefined,
+  };
+}
+
+async function refuseEviction(url: string): Promise<void> {
+  const info = await withClient(url, (client) => client.info('memory')).catch((error: unknown) => {
+    // A wrong password is an answer, and will be the same the next time; LOADING ends.
+    const isAnswer = error instanceof Error && error.name === 'ReplyError';
+    if (isAnswer && !error.message.startsWith('LOADING')) throw error;
+    throw queueIsAway(error);
+  });
+  const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1];
+  if (policy && policy !== 'noeviction') {
+    throw new Error(`Redis evicts keys (maxmemory-policy ${policy}): Floy needs noeviction`);
+  }
+}
+
+async function withClient<T>(url: string, use: (client: Redis) => Promise<T>): Promise<T> {
+  const client = new Redis(url, {
+    lazyConnect: true,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 800,
+    commandTimeout: 800,
+    retryStrategy: () => null,
+  });
+  // A refused login is only told here; whoever waits hears that the connection is closed.
+  let refusal: Error | undefined;
+  client.on('error', (error) => (refusal ??= error));
+  try {
+    await client.connect();
+    return await use(client);
+  } catch (error) {
+    throw refusal ?? error;
+  } finally {
+    client.disconnect();
+  }
+}
