@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { pid } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalogues } from '@floy/contracts';
 import { createDatabase } from '@floy/database/database';
@@ -91,7 +92,7 @@ async function open(
     () => listener.close(),
     () => publisher.close(),
   );
-  const holder = `${name} ${hostname()} ${randomUUID()}`;
+  const holder = `${name} ${hostname()} ${pid} ${randomUUID()}`;
   const keeper = createLeaseKeeper({ database, publisher, listener, observer }, holder);
   opened.push(() => keeper.stop());
   const sealer = createSealer(parseEncryptionKeys(config.FLOY_ENCRYPTION_KEY));
