@@ -12,7 +12,7 @@ type Config = Record<string, unknown>;
 /**
  * All that a deployment was asked to do, fixed at its admission and sealed: what is changed in the
  * applications or the environment later changes the next deployment. Connection keys are not part
- * of it: how hosts are reached is always today's.
+ * of it: how targets are reached is always today's.
  */
 export interface Snapshot {
   version: { id: string | null; git_tag: string; git_commit: string; repository: string };

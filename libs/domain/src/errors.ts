@@ -9,7 +9,7 @@ export abstract class FloyError extends Error {
     readonly details: Readonly<Record<string, unknown>> = {},
     options?: ErrorOptions,
   ) {
-    // What a host said may be part of it, and Postgres keeps no text with a NUL.
+    // Text from a target may be part of it, and Postgres keeps no text with a NUL.
     super(message.replaceAll('\0', '\uFFFD'), options);
     this.name = new.target.name;
   }

@@ -48,7 +48,7 @@ export function foldRelease(
     return [{ do: 'stage', releaseId: release.id, instanceIds: waiting.map(({ id }) => id) }];
   }
   const ready = open.filter(({ status }) => status !== 'staging');
-  // An undo does not wait for hosts that cannot be reached: those that can are returned at once.
+  // An undo does not wait for targets out of reach: those within reach are returned at once.
   if (ready.length === 0 || (ready.length < open.length && !release.undo)) return [];
   return switchNextBatch(release, deployment, ready, now);
 }
@@ -62,7 +62,7 @@ function switchNextBatch(
   if (open.some(({ status }) => status === 'switching')) return [];
   if (release.approval && !release.undo && !deployment.approved) return [];
   const batch = Math.min(...open.map((instance) => instance.batch));
-  // What runs once (a migration) has to be over before any other host is switched.
+  // What runs once (a migration) has to be over before any other target is switched.
   const alone = release.runOnce && batch === 0;
   const all = deployment.promoted && !alone;
   const next = all ? open : open.filter((instance) => instance.batch === batch);

@@ -79,7 +79,7 @@ export interface InstanceNode {
   /** Its target may have been switched by this release. */
   touched: boolean;
   verdict: Verdict | null;
-  /** Its running step is being ended on the host. */
+  /** Its running step is being ended on the target. */
   stopping: boolean;
   /** What could be returned to, when this release began here. */
   hasLastGood: boolean;

@@ -13,7 +13,7 @@ interface InstanceReading {
   readonly live: boolean;
 }
 
-/** Hosts as replicas, summed over applications. Throws NotFoundError. */
+/** Instances as replicas, summed over applications. Throws NotFoundError. */
 export async function readDeploymentInfo(knex: Knex, id: string): Promise<DeploymentInfo> {
   const deployment = await readDeployment(knex, id);
   const instances = await instancesOf(knex, id);
