@@ -82,7 +82,7 @@ async function open(
   });
   opened.push(() => database.close());
   observePool(metrics, database);
-  const observer = createWorkObserver(logger, metrics);
+  const observer = createWorkObserver(logger, metrics, Object.keys(catalogues.messages));
   const failed = (what: string) => (error: unknown) => {
     if (error instanceof UnavailableError) observer.outage(what, error);
     else logger.error({ err: error }, `The ${what} failed`);

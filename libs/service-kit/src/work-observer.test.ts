@@ -23,7 +23,7 @@ describe('what is told about work', () => {
       redact: (line) => line,
       destination,
     });
-    observer = createWorkObserver(logger, metrics);
+    observer = createWorkObserver(logger, metrics, ['run-task']);
   });
   const series = async (name: string) =>
     (await metrics.exposition()).text.split('\n').filter((line) => line.startsWith(name));
@@ -32,8 +32,10 @@ describe('what is told about work', () => {
     observer.took(message, 0.25);
     observer.ended(message, { outcome: 'done', seconds: 1.5 });
     expect(lines).toMatchObject([{ ...message, level: 'debug', outcome: 'done', seconds: 1.5 }]);
-    expect(await series('floy_messages_total')).toEqual([
+    expect((await series('floy_messages_total')).sort()).toEqual([
+      'floy_messages_total{kind="run-task",outcome="dead"} 0',
       'floy_messages_total{kind="run-task",outcome="done"} 1',
+      'floy_messages_total{kind="run-task",outcome="error"} 0',
     ]);
     expect(await series('floy_message_waiting_seconds_sum')).toEqual([
       'floy_message_waiting_seconds_sum{kind="run-task"} 0.25',

@@ -20,8 +20,16 @@ const levels = {
 /** Outages may meet thousands of messages at once: one line each, for a kind, in so long. */
 const quietMs = 10_000;
 
-/** Tells log and metrics of a process about the messages that it works on. */
-export function createWorkObserver(logger: Logger, metrics: Metrics): WorkObserver {
+/**
+ * Tells log and metrics of a process about the messages that it works on.
+ *
+ * @param kinds of message that an installation knows
+ */
+export function createWorkObserver(
+  logger: Logger,
+  metrics: Metrics,
+  kinds: readonly string[],
+): WorkObserver {
   const waited = metrics.histogram(
     'floy_message_waiting_seconds',
     'How long messages were due until a worker took them up',
@@ -60,8 +68,10 @@ export function createWorkObserver(logger: Logger, metrics: Metrics): WorkObserv
     ['because'],
   );
   const died = metrics.counter('floy_workers_died_total', 'Workers that this process found dead');
-  // A series that begins with the first outage hides it from every rate.
-  for (const seen_by of ['relay', 'leases', 'listener']) outages.inc({ seen_by }, 0);
+  // A series that begins with its first event hides that one from every rate.
+  for (const seen_by of ['relay', 'leases', 'listener', ...kinds]) outages.inc({ seen_by }, 0);
+  for (const kind of kinds)
+    for (const outcome of ['error', 'dead']) ended.inc({ kind, outcome }, 0);
   for (const because of ['dead', 'expired']) takenOver.inc({ because }, 0);
 
   const quiet = new Map<string, { until: number; left: number }>();
