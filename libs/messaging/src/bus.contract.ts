@@ -1,15 +1,12 @@
 import { afterAll, afterEach, beforeAll, expect, it, type describe } from '@jest/globals';
-import { createDatabase, type Database } from '@floy/database/database';
 import { revokeLeases } from '@floy/database/leases';
-import { createListener, type Listener } from '@floy/database/listener';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { waitFor } from '@floy/testing/wait-for';
 import { consume, type Consumer } from './consume.js';
 import type { HandlersOf, LongHandler, ShortHandler, Work } from './handlers.js';
-import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js';
+import { openBus, type Bus } from './bus.fixture.js';
+import type { LeaseKeeper } from './lease-keeper.js';
 import { recordWork } from './recorded-work.fixture.js';
-import { createPublisher, type BusPublisher } from './publisher.js';
-import { createQueueBackend, type QueueBackend } from './queue-backend.js';
 import type { Transaction } from '@floy/database/transaction';
 import { startRelay, type Relay } from './relay.js';
 
@@ -31,12 +28,9 @@ export function busContract(
   on: typeof describe.skip,
 ): void {
   on(`messages over ${name}`, () => {
-    let bus: BusUnderTest;
+    let queue: BusUnderTest;
     let own: TestDatabase;
-    let backend: QueueBackend;
-    let publisher: BusPublisher;
-    let database: Database;
-    let listener: Listener;
+    let bus: Bus;
     let relay: Relay | undefined;
     let keepers: LeaseKeeper[] = [];
     let consumers: Consumer[] = [];
@@ -44,13 +38,9 @@ export function busContract(
     const { observer } = recorded;
 
     beforeAll(async () => {
-      bus = await start();
+      queue = await start();
       own = await createTestDatabase();
-      backend = createQueueBackend(await bus.queueUrl(own));
-      await backend.check();
-      publisher = createPublisher(backend);
-      database = createDatabase({ url: own.url, applicationName: 'test', publisher });
-      listener = createListener(own.url, () => undefined);
+      bus = await openBus(own.url, observer, await queue.queueUrl(own));
     });
 
     afterEach(async () => {
@@ -64,16 +54,13 @@ export function busContract(
     });
 
     afterAll(async () => {
-      await publisher.close();
-      await listener.close();
-      await database.close();
-      await backend.close();
+      await bus.close();
       await own.drop();
-      await bus.stop();
+      await queue.stop();
     });
 
     async function keeper(holder: string): Promise<LeaseKeeper> {
-      const made = createLeaseKeeper({ database, publisher, listener, observer }, holder);
+      const made = bus.keeper(holder);
       keepers.push(made);
       await waitFor('its session lock', () => made.isConnected());
       return made;
@@ -92,7 +79,7 @@ export function busContract(
           ...handler,
         },
       };
-      const deps = { database, backend, keeper: await keeper('manager'), observer };
+      const deps = { ...bus, keeper: await keeper('manager'), observer };
       consumers.push(consume(deps, 'deployment-manager', handlers, { concurrency: 4 }));
     }
 
@@ -109,18 +96,18 @@ export function busContract(
         'stage-instance': { ...idle, ...handler },
         'switch-instance': idle,
       };
-      const deps = { database, backend, keeper: await keeper(holder), observer };
+      const deps = { ...bus, keeper: await keeper(holder), observer };
       const consumer = consume(deps, 'physical-deployer', handlers, { concurrency: 4 });
       consumers.push(consumer);
       return consumer;
     }
 
     const send = (deployment_id: string, at?: Date) =>
-      database.transaction(async (tx) => tx.send('deployment-ended', { deployment_id }, at));
+      bus.database.transaction(async (tx) => tx.send('deployment-ended', { deployment_id }, at));
     const stage = async (target_id: string) => {
       // As a process does: without its session lock it takes no leases.
       await waitFor('the session locks', () => keepers.map((each) => each.taker()));
-      await database.transaction(async (tx) =>
+      await bus.database.transaction(async (tx) =>
         tx.send('stage-instance', {
           target_id,
           instance_id: `of ${target_id}`,
@@ -149,12 +136,12 @@ export function busContract(
     it('brings back what the queue lost', async () => {
       const seen: string[] = [];
       await send('dep_lost');
-      await database.flushed();
-      await bus.wipe();
+      await bus.database.flushed();
+      await queue.wipe();
       await manage({
         handle: async (_, { deployment_id }) => (seen.push(deployment_id), { done: true }),
       });
-      relay = startRelay(database, publisher, () => undefined);
+      relay = startRelay(bus.database, bus.publisher, () => undefined);
       await waitFor('the handler', () => seen.length > 0, { timeoutMs: 8000 });
       expect(seen).toEqual(['dep_lost']);
     });
@@ -162,7 +149,7 @@ export function busContract(
     it('holds a timer back until its time', async () => {
       const seen: number[] = [];
       await manage({ handle: async () => (seen.push(Date.now()), { done: true }) });
-      relay = startRelay(database, publisher, () => undefined);
+      relay = startRelay(bus.database, bus.publisher, () => undefined);
       const at = Date.now() + 700;
       await send('dep_timer', new Date(at));
       await waitFor('the handler', () => seen.length > 0, { timeoutMs: 5000 });
@@ -182,7 +169,7 @@ export function busContract(
         },
         dead: async (_, __, reason) => void dead.push(reason),
       });
-      relay = startRelay(database, publisher, () => undefined);
+      relay = startRelay(bus.database, bus.publisher, () => undefined);
       await waitFor('the message to be given up', () => dead.length > 0, { timeoutMs: 40_000 });
       await waitFor('every message to be done', async () => (await undone()) === 0);
       expect(dead).toEqual(['an internal error, which the log describes']);
@@ -195,7 +182,7 @@ export function busContract(
       await send('dep_many');
       const [row] = await own.query<{ id: string }>('SELECT id FROM messages');
       for (let claims = 0; claims < 20; claims += 1) {
-        await publisher.publish([{ id: row?.id ?? '', kind: 'deployment-ended', claims }]);
+        await bus.publisher.publish([{ id: row?.id ?? '', kind: 'deployment-ended', claims }]);
       }
       await waitFor('every message to be done', async () => (await undone()) === 0);
       expect(runs).toBe(1);
@@ -206,7 +193,7 @@ export function busContract(
       await manage({
         handle: async (_, { deployment_id }) => (seen.push(deployment_id), { done: true }),
       });
-      await publisher.publish([{ id: 'msg_forged', kind: 'deployment-ended', claims: 0 }]);
+      await bus.publisher.publish([{ id: 'msg_forged', kind: 'deployment-ended', claims: 0 }]);
       await send('dep_true');
       await waitFor('the handler', () => seen.length > 0);
       expect(seen).toEqual(['dep_true']);
@@ -226,7 +213,7 @@ export function busContract(
       };
       await deploy('one', { run });
       await deploy('other', { run });
-      relay = startRelay(database, publisher, () => undefined);
+      relay = startRelay(bus.database, bus.publisher, () => undefined);
       for (let n = 0; n < 5; n += 1) await stage('tgt_same');
       await waitFor('all work to be done', () => done === 5, { timeoutMs: 20_000 });
       expect(most).toBe(1);
@@ -241,7 +228,7 @@ export function busContract(
             work.signal.addEventListener('abort', () => reject(work.signal.reason as Error));
           }),
       });
-      relay = startRelay(database, publisher, () => undefined);
+      relay = startRelay(bus.database, bus.publisher, () => undefined);
       await stage('tgt_handover');
       await waitFor('the first worker', () => holders.length === 1);
       const began = Date.now();
@@ -277,7 +264,7 @@ export function busContract(
         "UPDATE leases SET epoch = nextval('epochs'), holder = NULL, expires_at = NULL",
       );
       release();
-      relay = startRelay(database, publisher, () => undefined);
+      relay = startRelay(bus.database, bus.publisher, () => undefined);
       await own.query('UPDATE messages SET publish_at = now()');
       await waitFor('every message to be done', async () => (await undone()) === 0, {
         timeoutMs: 15_000,
@@ -300,7 +287,7 @@ export function busContract(
       const failed = 'SELECT 1 FROM messages WHERE errors = 1';
       await waitFor('the first error', async () => (await own.query(failed)).length === 1);
       await own.query('UPDATE messages SET errors = 4, publish_at = now()');
-      relay = startRelay(database, publisher, () => undefined);
+      relay = startRelay(bus.database, bus.publisher, () => undefined);
       await waitFor('every message to be done', async () => (await undone()) === 0);
       expect(given).toEqual(['an internal error, which the log describes']);
       expect(begun).toBe(2);
@@ -325,7 +312,7 @@ export function busContract(
       await own.query('UPDATE messages SET claims = 10, publish_at = now()');
       const seen =
         "SELECT 1 FROM messages WHERE publishes > 0 AND publish_at > now() + interval '3 s'";
-      relay = startRelay(database, publisher, () => undefined);
+      relay = startRelay(bus.database, bus.publisher, () => undefined);
       await waitFor('a copy to be put off', async () => (await own.query(seen)).length === 1);
       end();
       await waitFor('every message to be done', async () => (await undone()) === 0);

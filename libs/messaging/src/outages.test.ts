@@ -1,6 +1,4 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { createDatabase, type Database } from '@floy/database/database';
-import { createListener, type Listener } from '@floy/database/listener';
 import { UnavailableError } from '@floy/domain';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
@@ -8,9 +6,8 @@ import { startTcpProxy, type TcpProxy } from '@floy/testing/tcp-proxy';
 import { waitFor } from '@floy/testing/wait-for';
 import { consume, type Consumer } from './consume.js';
 import type { LongHandler, OnceHandler, ShortHandler } from './handlers.js';
-import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js';
-import { createPublisher, type BusPublisher } from './publisher.js';
-import { createQueueBackend, type QueueBackend } from './queue-backend.js';
+import { openBus, type Bus } from './bus.fixture.js';
+import type { LeaseKeeper } from './lease-keeper.js';
 import { recordWork } from './recorded-work.fixture.js';
 
 const describeHere = await needsPostgres();
@@ -23,10 +20,7 @@ const eachRefused = () =>
 describeHere('work and the errors it meets', () => {
   let own: TestDatabase;
   let proxy: TcpProxy;
-  let database: Database;
-  let backend: QueueBackend;
-  let publisher: BusPublisher;
-  let listener: Listener;
+  let bus: Bus;
   let keeper: LeaseKeeper;
   let consumers: Consumer[] = [];
   const recorded = recordWork();
@@ -36,14 +30,9 @@ describeHere('work and the errors it meets', () => {
     own = await createTestDatabase();
     const { hostname, port } = new URL(own.url);
     proxy = await startTcpProxy({ host: hostname, port: Number(port) });
-    backend = createQueueBackend(own.url);
-    await backend.check();
-    publisher = createPublisher(backend);
-    database = createDatabase({ url: own.url, applicationName: 'test', publisher });
-    listener = createListener(own.url, () => undefined);
+    bus = await openBus(own.url, observer);
     // Only the connection that renews leases goes through the proxy.
-    const disturbed = { ...database, url: proxy.through(own.url) };
-    keeper = createLeaseKeeper({ database: disturbed, publisher, listener, observer }, 'one');
+    keeper = bus.keeper('one', proxy.through(own.url));
     await waitFor('its session lock', () => keeper.taker());
   });
   afterEach(async () => {
@@ -54,10 +43,7 @@ describeHere('work and the errors it meets', () => {
   });
   afterAll(async () => {
     await keeper.stop();
-    await listener.close();
-    await publisher.close();
-    await database.close();
-    await backend.close();
+    await bus.close();
     await proxy.close();
     await own.drop();
   });
@@ -65,23 +51,25 @@ describeHere('work and the errors it meets', () => {
   const short = (handle: ShortHandler<'deployment-ended'>['handle']) => {
     const none = { handle: async () => ({ done: true as const }), dead: async () => undefined };
     const handlers = { 'start-deployment': none, 'deployment-ended': { ...none, handle } };
-    const deps = { database, backend, keeper, observer };
+    const deps = { ...bus, keeper, observer };
     consumers.push(consume(deps, 'deployment-manager', handlers, { concurrency: 4 }));
-    return database.transaction(async (tx) => tx.send('deployment-ended', { deployment_id: 'd' }));
+    return bus.database.transaction(async (tx) =>
+      tx.send('deployment-ended', { deployment_id: 'd' }),
+    );
   };
   const long = (run: LongHandler<'stage-instance'>['run'], begin = async () => true) => {
     const handler = { begin, run, dead: async () => undefined };
     const handlers = { 'stage-instance': handler, 'switch-instance': handler };
-    const deps = { database, backend, keeper, observer };
+    const deps = { ...bus, keeper, observer };
     consumers.push(consume(deps, 'physical-deployer', handlers, { concurrency: 4 }));
     const ids = { target_id: 't', instance_id: 'i', deployment_id: 'd' };
-    return database.transaction(async (tx) => tx.send('stage-instance', ids));
+    return bus.database.transaction(async (tx) => tx.send('stage-instance', ids));
   };
   const once = (run: OnceHandler<'answer-question'>['run']) => {
     const handlers = { 'answer-question': { run } };
-    const deps = { database, backend, keeper, observer };
+    const deps = { ...bus, keeper, observer };
     consumers.push(consume(deps, 'physical-questions', handlers, { concurrency: 4 }));
-    return database.transaction(async (tx) => tx.send('answer-question', { question_id: 'q' }));
+    return bus.database.transaction(async (tx) => tx.send('answer-question', { question_id: 'q' }));
   };
   const message = async () => {
     const [row] = await own.query<{
@@ -102,7 +90,7 @@ describeHere('work and the errors it meets', () => {
   /** Puts it on its queue again, as the relay does when it is due, without waiting for that. */
   const again = async () => {
     const { id, kind, claims } = await message();
-    await publisher.publish([{ id, kind, claims }]);
+    await bus.publisher.publish([{ id, kind, claims }]);
   };
   /** Has it taken up until it has ended so often. */
   const ends = (times: number) =>

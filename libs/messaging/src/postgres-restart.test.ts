@@ -1,14 +1,11 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createDatabase, type Database } from '@floy/database/database';
-import { createListener, type Listener } from '@floy/database/listener';
 import { migrate } from '@floy/database/migrate';
 import type { RunningPostgres } from '@floy/local-servers/postgres';
 import { needsPostgres } from '@floy/testing/needs';
 import { startOwnPostgres } from '@floy/testing/own-postgres';
 import { waitFor } from '@floy/testing/wait-for';
-import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js';
-import { createPublisher, type BusPublisher } from './publisher.js';
-import { createQueueBackend, type QueueBackend } from './queue-backend.js';
+import { openBus, type Bus } from './bus.fixture.js';
+import type { LeaseKeeper } from './lease-keeper.js';
 import { recordWork } from './recorded-work.fixture.js';
 import { startRelay, type Relay } from './relay.js';
 import { startWorker, type Worker } from './worker-process.fixture.js';
@@ -17,10 +14,7 @@ const describeHere = await needsPostgres();
 
 describeHere('a Postgres that is restarted', () => {
   let server: RunningPostgres;
-  let database: Database;
-  let backend: QueueBackend;
-  let publisher: BusPublisher;
-  let listener: Listener;
+  let bus: Bus;
   let keeper: LeaseKeeper;
   let relay: Relay;
   let worker: Worker;
@@ -29,34 +23,27 @@ describeHere('a Postgres that is restarted', () => {
   beforeAll(async () => {
     server = await startOwnPostgres();
     await migrate(server.url);
-    backend = createQueueBackend(server.url);
-    await backend.check();
-    publisher = createPublisher(backend);
-    database = createDatabase({ url: server.url, applicationName: 'test', publisher });
-    listener = createListener(server.url, () => undefined);
-    relay = startRelay(database, publisher, () => undefined);
-    keeper = createLeaseKeeper({ database, publisher, listener, observer }, 'the other');
+    bus = await openBus(server.url, observer);
+    relay = startRelay(bus.database, bus.publisher, () => undefined);
+    keeper = bus.keeper('the other');
     worker = await startWorker('worker', { database: server.url, queue: server.url });
   }, 60_000);
   afterAll(async () => {
     await worker.end();
     await keeper.stop();
     await relay.stop();
-    await listener.close();
-    await publisher.close();
-    await database.close();
-    await backend.close();
+    await bus.close();
     await server.stop();
   }, 30_000);
 
   it('takes no lease from a worker that lives', async () => {
-    await database.transaction(async (tx) =>
+    await bus.database.transaction(async (tx) =>
       tx.send('stage-instance', { target_id: 't', instance_id: 'i', deployment_id: 'd' }),
     );
     await worker.said({ msg: 'begun', target_id: 't' });
     const lease = async () => {
       const query = 'SELECT holder, epoch FROM leases';
-      return (await database.knex.raw<{ rows: object[] }>(query)).rows[0];
+      return (await bus.database.knex.raw<{ rows: object[] }>(query)).rows[0];
     };
     const before = await lease();
     await waitFor('this process to be punctual', () => keeper.taker().mayTakeOver);

@@ -37,6 +37,7 @@ describeBoth('the depth of the queues', () => {
     let finish = (): void => undefined;
     const finished = new Promise<void>((resolve) => (finish = resolve));
     const worker = backend.worker('build-runner', () => finished, { concurrency: 1 });
+    worker.resume();
     await waitFor('a job with a worker', async () => (await depthOf('build-runner'))?.active === 1);
     expect(await depthOf('build-runner')).toMatchObject({ waiting: 2, active: 1 });
     finish();

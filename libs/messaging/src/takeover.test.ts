@@ -1,15 +1,12 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { createDatabase, type Database } from '@floy/database/database';
 import { leaseMs, leaseRenewalMs } from '@floy/database/leases';
-import { createListener, type Listener } from '@floy/database/listener';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
 import { startTcpProxy, type TcpProxy } from '@floy/testing/tcp-proxy';
 import { waitFor } from '@floy/testing/wait-for';
 import { consume, type Consumer } from './consume.js';
-import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js';
-import { createPublisher, type BusPublisher } from './publisher.js';
-import { createQueueBackend, type QueueBackend } from './queue-backend.js';
+import { openBus, type Bus } from './bus.fixture.js';
+import type { LeaseKeeper } from './lease-keeper.js';
 import { recordWork } from './recorded-work.fixture.js';
 import { startRelay, type Relay } from './relay.js';
 import { startWorker, type Worker } from './worker-process.fixture.js';
@@ -22,10 +19,7 @@ const soonestExpiryMs = leaseMs - leaseRenewalMs - 500;
 describeHere('the work of a worker', () => {
   let own: TestDatabase;
   let proxy: TcpProxy;
-  let database: Database;
-  let backend: QueueBackend;
-  let publisher: BusPublisher;
-  let listener: Listener;
+  let bus: Bus;
   let keeper: LeaseKeeper;
   let relay: Relay;
   let consumer: Consumer | undefined;
@@ -38,13 +32,9 @@ describeHere('the work of a worker', () => {
     own = await createTestDatabase();
     const { hostname, port } = new URL(own.url);
     proxy = await startTcpProxy({ host: hostname, port: Number(port) });
-    backend = createQueueBackend(own.url);
-    await backend.check();
-    publisher = createPublisher(backend);
-    database = createDatabase({ url: own.url, applicationName: 'test', publisher });
-    listener = createListener(own.url, () => undefined);
-    relay = startRelay(database, publisher, () => undefined);
-    keeper = createLeaseKeeper({ database, publisher, listener, observer }, 'the other');
+    bus = await openBus(own.url, observer);
+    relay = startRelay(bus.database, bus.publisher, () => undefined);
+    keeper = bus.keeper('the other');
   });
   afterEach(async () => {
     proxy.heal();
@@ -58,10 +48,7 @@ describeHere('the work of a worker', () => {
   afterAll(async () => {
     await keeper.stop();
     await relay.stop();
-    await listener.close();
-    await publisher.close();
-    await database.close();
-    await backend.close();
+    await bus.close();
     await proxy.close();
     await own.drop();
   });
@@ -72,7 +59,7 @@ describeHere('the work of a worker', () => {
     const urls = { database: proxy.through(own.url), queue: own.url };
     const started = await startWorker(`worker ${number}`, urls);
     worker = started;
-    await database.transaction(async (tx) =>
+    await bus.database.transaction(async (tx) =>
       tx.send('stage-instance', { target_id: target, instance_id: 'i', deployment_id: 'd' }),
     );
     await started.said({ msg: 'begun', target_id: target });
@@ -86,7 +73,7 @@ describeHere('the work of a worker', () => {
       },
     };
     const handlers = { 'stage-instance': handler, 'switch-instance': handler };
-    const deps = { database, backend, keeper, observer };
+    const deps = { ...bus, keeper, observer };
     consumer = consume(deps, 'physical-deployer', handlers, { concurrency: 4 });
     await waitFor('this process to be punctual', () => keeper.taker().mayTakeOver);
     return { target, worker: started, begun: () => begun };
