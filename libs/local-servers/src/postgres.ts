@@ -2,7 +2,7 @@ import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adoptServer, orEnd, type ServerAt } from './adopt-server.js';
 import { keptSecret } from './kept-file.js';
-import { keptPort } from './kept-port.js';
+import { keptPort, samePort } from './kept-port.js';
 import { poll } from './poll.js';
 import { ensureCluster, POSTGRES_ROLE } from './postgres-cluster.js';
 import { postgresBinaries } from './postgres-binaries.js';
@@ -73,14 +73,14 @@ export async function startPostgres(options: StartPostgres): Promise<RunningPost
     return found && adoptServer({ ...found, ...how, stopSteps: STOP_STEPS });
   }
 
-  async function launch(): Promise<ServerAt> {
+  async function launch(choosePort: () => Promise<number>): Promise<ServerAt> {
     const deadline = performance.now() + START_MS;
     for (;;) {
       // Whoever has the number in a stale pid file would make Postgres refuse to start.
       if ((await findPostmaster(data)) === undefined) {
         await rm(join(data, 'postmaster.pid'), { force: true });
       }
-      const port = await keptPort(join(folder, 'port'));
+      const port = await choosePort();
       const started = await startServerProcess({
         command: postgres,
         args: ['-D', data, ...postgresSettings({ durable }, port)],
@@ -108,7 +108,7 @@ export async function startPostgres(options: StartPostgres): Promise<RunningPost
   }
 
   const running = await adopt();
-  let server = running ?? (await launch());
+  let server = running ?? (await launch(() => keptPort(join(folder, 'port'))));
   const database = options.database ?? POSTGRES_ROLE;
   await ensureDatabase(urlOf(server.port, 'postgres'), database);
 
@@ -128,7 +128,8 @@ export async function startPostgres(options: StartPostgres): Promise<RunningPost
     kill: (signal) => void sendSignal(server.pid, signal),
     restart: async () => {
       await stop();
-      server = await launch();
+      const { port } = server;
+      server = await launch(() => samePort(port));
     },
   };
 }

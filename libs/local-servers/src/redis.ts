@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { adoptServer, orEnd, type ServerAt } from './adopt-server.js';
 import type { RedisBinary } from './find-redis.js';
 import { keptSecret, readIfThere } from './kept-file.js';
-import { keptPort } from './kept-port.js';
+import { keptPort, samePort } from './kept-port.js';
 import { poll } from './poll.js';
 import { endProcess, isAlive, sendSignal } from './process-table.js';
 import { redisCommands, type RedisReply } from './redis-wire.js';
@@ -78,8 +78,8 @@ export async function startRedis({
     return adoptServer({ pid, port, ...how, stopSteps: STOP_STEPS });
   }
 
-  async function launch(): Promise<ServerAt> {
-    const port = await keptPort(portFile);
+  async function launch(choosePort: () => Promise<number>): Promise<ServerAt> {
+    const port = await choosePort();
     const started = await startServerProcess({
       command: binary.path,
       args: ['-'],
@@ -101,7 +101,7 @@ export async function startRedis({
   }
 
   const running = await adopt();
-  let server = running ?? (await launch());
+  let server = running ?? (await launch(() => keptPort(portFile)));
   const stop = (): Promise<void> => endProcess(server.pid, STOP_STEPS);
   return {
     get url() {
@@ -119,7 +119,8 @@ export async function startRedis({
     kill: (signal) => void sendSignal(server.pid, signal),
     restart: async () => {
       await stop();
-      server = await launch();
+      const { port } = server;
+      server = await launch(() => samePort(port));
     },
   };
 }

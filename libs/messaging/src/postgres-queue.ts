@@ -32,6 +32,9 @@ export function createPostgresQueueBackend(url: string): QueueBackend {
     options: `-c search_path=${DEFAULT_SCHEMA}`,
   });
   pool.on('error', () => undefined);
+  // The pool listens to idle connections only, and BullMQ not to all that it has in use: one that
+  // breaks between two of its statements would end the process.
+  pool.on('connect', (connection) => connection.on('error', () => undefined));
   // Every queue and worker listens for its errors.
   pool.setMaxListeners(0);
   const bound = withBackend(createPostgresBackend);

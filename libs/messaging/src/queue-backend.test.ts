@@ -31,6 +31,35 @@ describe('a queue that cannot be reached', () => {
   });
 });
 
+describe('a Postgres that dies as soon as it has let somebody in', () => {
+  /** A message of Postgres' protocol. */
+  const message = (type: string, body: Buffer): Buffer => {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(body.length + 4);
+    return Buffer.concat([Buffer.from(type), length, body]);
+  };
+  const fields = 'SFATAL\0VFATAL\0C57P01\0Mterminating connection due to unexpected exit\0\0';
+  const welcome = Buffer.concat([
+    message('R', Buffer.alloc(4)),
+    message('Z', Buffer.from('I')),
+    message('E', Buffer.from(fields)),
+  ]);
+
+  it('is away, and ends nobody', async () => {
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      // All in one piece: the end is read before anybody can ask.
+      socket.once('data', () => socket.end(welcome));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const backend = createQueueBackend(`postgres://floy@127.0.0.1:${port}/floy`);
+    await expect(backend.check()).rejects.toThrow(UnavailableError);
+    await backend.close();
+    await new Promise((resolve) => server.close(resolve));
+  });
+});
+
 describeOnRedis('a Redis that answers no', () => {
   let redis: TestRedis;
   beforeAll(async () => void (redis = await startTestRedis()));
