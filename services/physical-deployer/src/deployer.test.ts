@@ -86,10 +86,10 @@ describeHere('the PhysicalDeployer', () => {
   it('restarts a service, once for each time it is asked', async () => {
     const before = await ledgerOf(0);
     const own = await deployer();
-    for (const _time of ['first', 'repeated under the same id'])
-      expect(await own.restartService([here], 'api')).toMatchObject([
-        { host: here, success: true, error: '' },
-      ]);
+    const restarted = [{ host: here, success: true, error: '' }];
+    expect(await own.restartService([here], 'api')).toMatchObject(restarted);
+    // Repeated under the same id.
+    expect(await own.restartService([here], 'api')).toMatchObject(restarted);
     expect(await ledgerOf(0)).toBe(`${before}v1\n`);
     await (await deployer()).restartService([here], 'api');
     expect(await ledgerOf(0)).toBe(`${before}v1\nv1\n`);

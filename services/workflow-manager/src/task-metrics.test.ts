@@ -1,8 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import {
-  startTestInstallation,
-  type TestInstallation,
-} from '@floy/managers/installation.fixture';
+import { startTestInstallation, type TestInstallation } from '@floy/managers/installation.fixture';
 import type { RunningService } from '@floy/service-kit/service';
 import { openTestRuntime, type TestRuntime } from '@floy/service-kit/test-runtime.fixture';
 import { needsPostgres } from '@floy/testing/needs';

@@ -19,7 +19,10 @@ describeHere('switch-instance', () => {
   /** A deployment that is staged everywhere and waits to be switched, and its first instance. */
   async function staged(application: string, versionId?: string) {
     const id = await rollout.handOut(application, versionId);
-    for (const _host of [0, 1]) await rollout.carryOut('stage-instance', { deployment_id: id });
+    for (const host of [0, 1]) {
+      const { id: instance_id } = await rollout.instanceOf(id, host);
+      await rollout.carryOut('stage-instance', { instance_id });
+    }
     return { id, instance: await rollout.instanceOf(id) };
   }
   const currentOf = async (name: string, host?: number): Promise<string> => {
