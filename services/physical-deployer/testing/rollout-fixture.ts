@@ -47,6 +47,8 @@ export interface RolloutFixture {
   deadAgain(kind: HostMessage, instance: InstanceRow): Promise<void>;
   /** Takes the right to act on a target away from whoever has it. */
   revoke(instance: InstanceRow): Promise<void>;
+  /** The epoch of the latest lease of a target: it tells whether another was taken. */
+  epochOf(instance: InstanceRow): Promise<number | undefined>;
   /** Whether a message of a kind about this instance is open, and how often it was begun. */
   claimsOf(kind: HostMessage, instance: InstanceRow): Promise<number | undefined>;
   /** Carries out everything of a deployment until nothing of it is handed to the deployers. */
@@ -64,9 +66,12 @@ export interface RolloutFixture {
   stop(): Promise<void>;
 }
 
-/** @param options how many hosts the environment has */
-export async function startRolloutFixture(options: { hosts: number }): Promise<RolloutFixture> {
-  const fleet = await startHostFixture(options);
+/** @param options how many hosts the environment has; where hosts fetch artifacts, if they do */
+export async function startRolloutFixture(options: {
+  hosts: number;
+  publicUrl?: string;
+}): Promise<RolloutFixture> {
+  const fleet = await startHostFixture({ hosts: options.hosts });
   const hosts = Array.from({ length: options.hosts }, (_, index) => fleet.host(index));
   const floy = await startTestInstallation({
     config: {
@@ -86,7 +91,7 @@ export async function startRolloutFixture(options: { hosts: number }): Promise<R
     artifacts,
     hosts: fleet.hosts,
     stepEnded: undefined,
-    publicUrl: undefined,
+    publicUrl: options.publicUrl,
   };
   const handlers = {
     'stage-instance': stageInstanceHandler(deps),
@@ -138,6 +143,10 @@ export async function startRolloutFixture(options: { hosts: number }): Promise<R
     deadAgain: (kind, instance) =>
       floy.database.transaction((tx) => handlers[kind].dead(tx, idsOf(instance), 'again')),
     revoke: ({ target_id }) => floy.database.transaction((tx) => revokeLeases(tx, [target_id])),
+    async epochOf({ target_id }) {
+      const sql = 'SELECT epoch::float8 FROM leases WHERE subject = $1';
+      return (await floy.own.query<{ epoch: number }>(sql, [target_id]))[0]?.epoch;
+    },
     async claimsOf(kind, { id }) {
       const [open] = await floy.own.query<{ claims: number }>(
         `SELECT claims FROM messages

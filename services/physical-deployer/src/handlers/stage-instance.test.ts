@@ -1,24 +1,42 @@
 import { needsSshd } from '@floy/testing/needs';
 import { waitFor } from '@floy/testing/wait-for';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readlink, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { textOf } from '../../testing/host-fixture.js';
 import { startRolloutFixture, type RolloutFixture } from '../../testing/rollout-fixture.js';
+import { createHosts } from '../rollout/hosts.js';
+import { stageInstanceHandler } from './stage-instance.js';
 
 const describeHere = await needsSshd();
 
 describeHere('stage-instance', () => {
   let rollout: RolloutFixture;
-  beforeAll(async () => {
-    rollout = await startRolloutFixture({ hosts: 2 });
+  // As the gateway hands artifacts to hosts that fetch them.
+  const downloads = createServer((request, response) => {
+    const sha256 = /([0-9a-f]{64})\?/.exec(request.url ?? '')?.[1] ?? '';
+    rollout.deps.artifacts.open(sha256).then(
+      (artifact) => artifact.stream().pipe(response),
+      () => response.writeHead(404).end(),
+    );
   });
-  afterAll(() => rollout.stop());
+  beforeAll(async () => {
+    await once(downloads.listen(0, '127.0.0.1'), 'listening');
+    const { port } = downloads.address() as AddressInfo;
+    rollout = await startRolloutFixture({ hosts: 2, publicUrl: `http://127.0.0.1:${port}` });
+  });
+  afterAll(async () => {
+    await rollout.stop();
+    downloads.close();
+  });
 
   /** A deployment of a new application that waits to be staged, and its first instance. */
-  async function handedOut(name: string) {
-    const application = await rollout.application(name);
+  async function handedOut(name: string, config?: Record<string, unknown>) {
+    const application = await rollout.application(name, config);
     const id = await rollout.handOut(application);
     return { id, application, instance: await rollout.instanceOf(id) };
   }
@@ -33,9 +51,10 @@ describeHere('stage-instance', () => {
     const [folder = ''] = await readdir(join(place, 'releases'));
     expect(await textOf(place, 'releases', folder, 'app.txt')).toBe(rollout.floy.versionIds[0]);
     expect(existsSync(join(place, 'current'))).toBe(false);
-    const staged = await rollout.instanceOf(id);
+    const seen = async () => [await rollout.instanceOf(id), await rollout.epochOf(instance)];
+    const staged = await seen();
     expect(await rollout.carryOutAgain('stage-instance', instance)).toBe('done');
-    expect(await rollout.instanceOf(id)).toEqual(staged);
+    expect(await seen()).toEqual(staged);
 
     expect(await rollout.carryOut('stage-instance', { deployment_id: id })).toBe('done');
     expect(await statusesOf(id)).toEqual(['switching', 'switching']);
@@ -65,7 +84,7 @@ describeHere('stage-instance', () => {
   });
 
   it('needs no artifact to go back to what the host still has', async () => {
-    const { id, application } = await handedOut('back');
+    const { id, application } = await handedOut('back', { transfer: 'pull' });
     await rollout.rollOut(id);
     const newer = await rollout.handOut(application, rollout.floy.versionIds[1]);
     await rollout.rollOut(newer);
@@ -75,7 +94,12 @@ describeHere('stage-instance', () => {
     const back = await deployer.rollback(actor, { deploymentId: newer, targetDeploymentId: id });
     await rollout.floy.begin(back.deploymentId);
     const instance = await rollout.instanceOf(back.deploymentId);
-    expect(await rollout.carryOut('stage-instance', { instance_id: instance.id })).toBe('done');
+    // A deployer that was started meanwhile: it has looked into no artifact yet.
+    const hosts = createHosts();
+    const started = stageInstanceHandler({ ...rollout.deps, hosts });
+    const of = { instance_id: instance.id };
+    expect(await rollout.runtime.carryOut('stage-instance', started, of)).toBe('done');
+    hosts.close();
     expect(await rollout.instanceOf(back.deploymentId)).toMatchObject({ status: 'staged' });
     await rollout.rollOut(back.deploymentId);
     const place = rollout.placeOf('back');

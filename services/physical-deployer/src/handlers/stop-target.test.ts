@@ -54,8 +54,10 @@ describeHere('stop-target', () => {
     expect(stopped).toMatchObject({ stopping: false, observed: 'new', observed_version: 'v1' });
     expect(stopped.verdict).not.toBeNull();
     expect(await historyOf(id)).toEqual(['instance.stopped']);
+    const epoch = await rollout.epochOf(instance);
     expect(await rollout.carryOutAgain('stop-target', instance)).toBe('done');
     expect(await rollout.instanceOf(id)).toEqual(stopped);
+    expect(await rollout.epochOf(instance)).toBe(epoch);
     expect(await historyOf(id)).toEqual(['instance.stopped']);
   });
 
