@@ -1,6 +1,3 @@
-import { accessTo } from '@floy/database/access';
-import { createDeploymentRepository } from '@floy/database/repositories/deployments';
-import { taskScheduler } from '@floy/database/transitions/advance';
 import { needsPostgres } from '@floy/testing/needs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { startTestInstallation, type TestInstallation } from './installation.fixture.js';
@@ -22,25 +19,12 @@ describeHere('the Deployer', () => {
 
   /** A deployment whose release is handed to the deployers. */
   async function handOut(version: string): Promise<string> {
-    const { id } = await createDeploymentRepository(accessTo(floy.database)).create({
-      version_id: version,
-      application_ids: [application],
-      environment_id: floy.environmentId,
-      created_by: 'ann',
-    });
-    return begin(id);
+    return begin(await floy.ask([application], version));
   }
 
   async function begin(id: string): Promise<string> {
-    await floy.deployments.startDeployment(id);
-    const workflow = await floy.workflows.createWorkflow({ id });
-    await floy.workflows.executeWorkflow(workflow.id);
-    await floy.database.transaction(async (tx) => {
-      const scheduler = taskScheduler(tx);
-      const build = (await scheduler.getTasksByDeployment(id)).find(({ type }) => type === 'build');
-      const kept = { artifact_sha256: 'a'.repeat(64), commit: 'abc1234' };
-      if (build) await scheduler.updateTaskStatus(build.id, 'success', '{}', kept);
-    });
+    await floy.begin(id);
+    await floy.built(id);
     return id;
   }
 

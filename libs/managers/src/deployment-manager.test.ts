@@ -1,5 +1,3 @@
-import { accessTo } from '@floy/database/access';
-import { createDeploymentRepository } from '@floy/database/repositories/deployments';
 import { needsPostgres } from '@floy/testing/needs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { startTestInstallation, type TestInstallation } from './installation.fixture.js';
@@ -13,15 +11,7 @@ describeHere('the DeploymentManager', () => {
   });
   afterAll(() => floy.stop());
 
-  async function ask(...applications: string[]): Promise<string> {
-    const { id } = await createDeploymentRepository(accessTo(floy.database)).create({
-      version_id: floy.versionIds[0],
-      application_ids: applications,
-      environment_id: floy.environmentId,
-      created_by: 'ann',
-    });
-    return id;
-  }
+  const ask = (...applications: string[]) => floy.ask(applications);
   const errorOf = async (id: string): Promise<string | undefined> => {
     const sql = 'SELECT error_message FROM deployments WHERE id = $1';
     return (await floy.own.query<{ error_message: string }>(sql, [id]))[0]?.error_message;
@@ -79,9 +69,7 @@ describeHere('the DeploymentManager', () => {
 
   it('ends what a planned deployment has in work when it is failed', async () => {
     const id = await ask(await floy.applicationId('planned'));
-    await floy.deployments.startDeployment(id);
-    const { id: workflowId } = await floy.workflows.createWorkflow({ id });
-    await floy.workflows.executeWorkflow(workflowId);
+    const workflowId = await floy.begin(id);
     await floy.deployments.updateDeploymentStatus(id, 'failed', 'A test said so');
     expect(await floy.workflows.getWorkflowStatus(workflowId)).toBe('failed');
     const open =
@@ -91,9 +79,7 @@ describeHere('the DeploymentManager', () => {
 
   it('says how far a deployment is', async () => {
     const id = await ask(await floy.applicationId('progress'));
-    await floy.deployments.startDeployment(id);
-    const { id: workflowId } = await floy.workflows.createWorkflow({ id });
-    await floy.workflows.executeWorkflow(workflowId);
+    await floy.begin(id);
     expect(await floy.deployments.getDeploymentProgress(id)).toMatchObject({
       deployment_id: id,
       status: 'running',

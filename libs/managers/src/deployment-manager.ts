@@ -1,19 +1,23 @@
 import type { DeploymentManager } from '@floy/contracts';
 import type { Access } from '@floy/database/access';
-import { readProgress } from '@floy/database/read-models/progress';
-import { createDeploymentRepository } from '@floy/database/repositories/deployments';
+import {
+  createDeploymentRepository,
+  readDeployment,
+} from '@floy/database/repositories/deployments';
 import { sealSnapshot, takeSnapshot } from '@floy/database/snapshot';
 import type { Transaction } from '@floy/database/transaction';
+import { taskScheduler } from '@floy/database/transitions/advance';
 import { admit, startDeployment } from '@floy/database/transitions/admit';
 import { cancelDeployment, failDeployment } from '@floy/database/transitions/cancel-deployment';
 import { refuseOvertaken } from '@floy/database/transitions/overtaken';
 import { FloyError } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
 import { checkSnapshot, rollsBack } from './check-snapshot.js';
+import { progressOf } from './progress.js';
 
 /** The seeds' DeploymentManager. */
 export function createDeploymentManager(access: Access, sealer: Sealer): DeploymentManager {
-  const { knex, transact } = access;
+  const { transact } = access;
   return {
     startDeployment: (deploymentId) => transact((tx) => startPending(tx, sealer, deploymentId)),
 
@@ -25,7 +29,11 @@ export function createDeploymentManager(access: Access, sealer: Sealer): Deploym
       await repository.update({ id: deploymentId, status, error_message: errorMessage });
     },
 
-    getDeploymentProgress: (deploymentId) => readProgress(knex, deploymentId),
+    getDeploymentProgress: (deploymentId) =>
+      transact(async (tx) => {
+        const deployment = await readDeployment(tx.knex, deploymentId);
+        return progressOf(deployment, await taskScheduler(tx).getTasksByDeployment(deploymentId));
+      }),
   };
 }
 

@@ -1,5 +1,3 @@
-import { accessTo } from '@floy/database/access';
-import { createDeploymentRepository } from '@floy/database/repositories/deployments';
 import { taskScheduler } from '@floy/database/transitions/advance';
 import { needsPostgres } from '@floy/testing/needs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
@@ -16,12 +14,7 @@ describeHere('the WorkflowManager', () => {
 
   /** A deployment of a new application whose turn has come. */
   async function started(name: string): Promise<string> {
-    const { id } = await createDeploymentRepository(accessTo(floy.database)).create({
-      version_id: floy.versionIds[0],
-      application_ids: [await floy.applicationId(name)],
-      environment_id: floy.environmentId,
-      created_by: 'ann',
-    });
+    const id = await floy.ask([await floy.applicationId(name)]);
     await floy.deployments.startDeployment(id);
     return id;
   }
@@ -53,25 +46,10 @@ describeHere('the WorkflowManager', () => {
   });
 
   it('ends a deployment whose applications require each other in a circle', async () => {
-    const a = await floy.applicationId('a');
-    const b = await floy.applicationId('b');
-    for (const [id, name] of [
-      [a, 'b'],
-      [b, 'a'],
-    ])
-      await floy.own.query('UPDATE applications SET config = $2 WHERE id = $1', [
-        id,
-        { requires: [name] },
-      ]);
-    const { id } = await createDeploymentRepository(accessTo(floy.database)).create({
-      version_id: floy.versionIds[0],
-      application_ids: [a, b],
-      environment_id: floy.environmentId,
-      created_by: 'ann',
-    });
-    await floy.deployments.startDeployment(id);
-    const workflow = await floy.workflows.createWorkflow({ id });
-    await floy.workflows.executeWorkflow(workflow.id);
+    const a = await floy.applicationId('a', { requires: ['b'] });
+    const b = await floy.applicationId('b', { requires: ['a'] });
+    const id = await floy.ask([a, b]);
+    await floy.begin(id);
     expect(await floy.statusOf(id)).toBe('failed');
     expect(
       await floy.own.query('SELECT error_message FROM deployments WHERE id = $1', [id]),

@@ -1,10 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { createRedactor } from '@floy/secrets/redaction';
-import { createMetrics, type Metrics } from '@floy/service-kit/metrics';
-import { catalogues } from '@floy/contracts';
-import { openRuntime, type Runtime } from '@floy/service-kit/runtime';
 import type { RunningService } from '@floy/service-kit/service';
+import { openTestRuntime, type TestRuntime } from '@floy/service-kit/test-runtime.fixture';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
 import { waitFor } from '@floy/testing/wait-for';
@@ -14,21 +10,13 @@ const describeHere = await needsPostgres();
 
 describeHere('the metrics of deployments', () => {
   let own: TestDatabase;
-  let runtime: Runtime;
+  let runtime: TestRuntime;
   let service: RunningService;
-  const metrics: Metrics = createMetrics();
-  const text = async (): Promise<string> => (await metrics.exposition()).text;
+  const text = async (): Promise<string> => (await runtime.deps.metrics.exposition()).text;
 
   beforeAll(async () => {
     own = await createTestDatabase();
-    const quiet = () => undefined;
-    const logger = { debug: quiet, info: quiet, warn: quiet, error: quiet, child: () => logger };
-    const config = {
-      FLOY_DATABASE_URL: own.url,
-      FLOY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
-    };
-    const parts = { logger, metrics, redactor: createRedactor() };
-    runtime = await openRuntime('deployment-manager', config, parts, catalogues);
+    runtime = await openTestRuntime(own.url);
     service = await compose(runtime.deps);
     await own.query(
       `INSERT INTO versions (id, git_tag, git_commit, repository, repository_key, created_by)

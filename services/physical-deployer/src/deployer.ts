@@ -43,7 +43,7 @@ export function createPhysicalDeployer(
   return {
     ...createDeployer(accessTo(database)),
 
-    uploadArtifact(hosts, artifact) {
+    async uploadArtifact(hosts, artifact) {
       const to = asked(hosts);
       const of = { environmentId, applicationId: action.applicationId ?? null };
       const sha256 = basename(artifact.path);
@@ -52,7 +52,7 @@ export function createPhysicalDeployer(
       );
     },
 
-    executeCommand(hosts, command) {
+    async executeCommand(hosts, command) {
       const to = asked(hosts);
       const of = { environmentId, applicationId: null };
       return withTargets(deps, of, to, signal, (_targets, within) =>

@@ -27,6 +27,8 @@ export const Task = Answer('Task', {
   result: Type.String(),
   created_at: Timestamp,
   updated_at: Timestamp,
+  /** When it was handed to whoever carries it out, or null. */
+  scheduled_at: NullableTimestamp,
   started_at: NullableTimestamp,
   completed_at: NullableTimestamp,
   application_id: Type.String(),

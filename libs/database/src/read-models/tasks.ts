@@ -32,6 +32,7 @@ export function taskOf(row: TaskRow): Task {
     result: row.result,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
+    scheduled_at: row.scheduled_at?.toISOString() ?? null,
     started_at: row.started_at?.toISOString() ?? null,
     completed_at: row.completed_at?.toISOString() ?? null,
     application_id: row.application_id,

@@ -1,4 +1,5 @@
 import { accessWithin } from '@floy/database/access';
+import { lockDeployment } from '@floy/database/transitions/load-tree';
 import { createDeployer } from '@floy/managers/deployer';
 import type { ShortHandler } from '@floy/messaging/handlers';
 
@@ -12,8 +13,11 @@ export function advanceDeploymentHandler(): ShortHandler<'advance-deployment'> {
       await createDeployer(accessWithin(tx)).deploy({ deploymentId });
       return { done: true };
     },
-    // Nothing may get stuck for want of its timer: it comes again until it could be folded.
+    // Nothing may get stuck for want of its timer: it comes again until it could be folded, or until
+    // nothing is left to wait for.
     async dead(tx, { deployment_id }) {
+      const deployment = await lockDeployment(tx, deployment_id);
+      if (!deployment || deployment.settled_at) return;
       const again = new Date((await tx.now()).getTime() + againSeconds * 1000);
       tx.send('advance-deployment', { deployment_id }, again);
     },
