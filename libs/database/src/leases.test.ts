@@ -32,8 +32,11 @@ describeHere('leases', () => {
   const renew = (holder: string, leases: { subject: string; epoch: number }[]) =>
     renewLeases(
       async (sql, values) => {
-        const rows = await own.query<{ subject: string; epoch: string }>(sql, values);
-        return { rows: rows.map(({ subject, epoch }) => ({ subject, epoch: Number(epoch) })) };
+        const rows = await own.query<{ subject: string; epoch: string; renewed: boolean }>(
+          sql,
+          values,
+        );
+        return { rows: rows.map((row) => ({ ...row, epoch: Number(row.epoch) })) };
       },
       holder,
       leases,
@@ -64,8 +67,22 @@ describeHere('leases', () => {
   it('may be renewed after they ran out, while nobody took them', async () => {
     const lease = await taken('c', 'one');
     await expire('c');
-    expect(await renew('one', [lease])).toEqual([lease]);
+    expect(await renew('one', [lease])).toEqual([{ ...lease, renewed: true }]);
     expect(await take('c', 'other')).toMatchObject({ taken: false });
+  });
+
+  it('are renewed without waiting for the one that somebody has locked', async () => {
+    const leases = [await taken('locked', 'one'), await taken('free', 'one')];
+    await database.transaction(async (tx) => {
+      await tx.execute("SELECT FROM leases WHERE subject = 'locked' FOR UPDATE");
+      const kept = await renew('one', leases);
+      expect(new Map(kept.map(({ subject, renewed }) => [subject, renewed]))).toEqual(
+        new Map([
+          ['locked', false],
+          ['free', true],
+        ]),
+      );
+    });
   });
 
   it('are gone when they are revoked', async () => {

@@ -91,22 +91,35 @@ export async function revokeLeases(tx: Transaction, subjects: readonly string[])
   for (const subject of ordered) tx.nudge({ topic: 'lease', id: subject });
 }
 
-/** Renews what this holder still has, late or not, and answers which of them that is. */
+/** A lease that its holder still has. */
+export interface KeptLease extends Lease {
+  /** False where somebody has the row locked just now: it may be ours afterwards, or not. */
+  renewed: boolean;
+}
+
+/**
+ * Renews what this holder still has, late or not, and answers which of them that is. It waits for
+ * no lock: a long transaction of another would look like an outage of Postgres.
+ */
 export async function renewLeases(
-  query: (sql: string, values: unknown[]) => Promise<{ rows: Lease[] }>,
+  query: (sql: string, values: unknown[]) => Promise<{ rows: KeptLease[] }>,
   holder: string,
   leases: readonly Lease[],
-): Promise<Lease[]> {
+): Promise<KeptLease[]> {
   const { rows } = await query(
     // Locked in the order of their subjects, as a cancel revokes them.
-    `WITH mine AS (
-       SELECT l.subject FROM leases l
-       JOIN unnest($1::text[], $2::bigint[]) AS m(subject, epoch) ON l.subject = m.subject AND l.epoch = m.epoch
-       WHERE l.holder = $3 ORDER BY l.subject FOR NO KEY UPDATE OF l
+    `WITH asked AS (
+       SELECT * FROM unnest($1::text[], $2::bigint[]) AS a(subject, epoch)
+     ), mine AS (
+       SELECT l.subject FROM leases l JOIN asked a ON l.subject = a.subject AND l.epoch = a.epoch
+       WHERE l.holder = $3 ORDER BY l.subject FOR NO KEY UPDATE OF l SKIP LOCKED
+     ), renewed AS (
+       UPDATE leases l SET expires_at = clock_timestamp() + interval '${leaseMs} milliseconds'
+       FROM mine WHERE l.subject = mine.subject RETURNING l.subject
      )
-     UPDATE leases l SET expires_at = clock_timestamp() + interval '${leaseMs} milliseconds'
-     FROM mine WHERE l.subject = mine.subject
-     RETURNING l.subject, l.epoch`,
+     SELECT l.subject, l.epoch, r.subject IS NOT NULL AS renewed
+     FROM leases l JOIN asked a ON l.subject = a.subject AND l.epoch = a.epoch
+     LEFT JOIN renewed r ON r.subject = l.subject WHERE l.holder = $3`,
     [leases.map(({ subject }) => subject), leases.map(({ epoch }) => epoch), holder],
   );
   return rows;

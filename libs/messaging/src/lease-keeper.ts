@@ -125,17 +125,19 @@ export function createLeaseKeeper(deps: LeaseKeeperDeps, holder: string): LeaseK
   async function renew(ask: AskPostgres): Promise<void> {
     renewals.asked = false;
     const began = performance.now();
-    const entries = [...held];
-    if (entries.length > 0) {
-      const leases = entries.map(({ lease }) => lease);
-      const kept = await renewLeases(ask, holder, leases);
-      const ours = new Map(kept.map(({ subject, epoch }) => [subject, epoch]));
-      for (const entry of entries) {
-        if (ours.get(entry.lease.subject) === entry.lease.epoch) entry.freshUntil = began + leaseMs;
-        else lose(entry, 'it was taken over or revoked');
-      }
-    }
     renewals.at = began;
+    const entries = [...held];
+    if (entries.length === 0) return;
+    const leases = entries.map(({ lease }) => lease);
+    const kept = await renewLeases(ask, holder, leases);
+    for (const entry of entries) {
+      const { subject, epoch } = entry.lease;
+      const ours = kept.find((each) => each.subject === subject && each.epoch === epoch);
+      if (!ours) lose(entry, 'it was taken over or revoked');
+      else if (ours.renewed) entry.freshUntil = began + leaseMs;
+      // Asked again with the next beat.
+      else renewals.at = -Infinity;
+    }
   }
 
   function broke(error: unknown): void {

@@ -3,8 +3,9 @@ import { endLease, lookAtLease } from '@floy/database/leases';
 import { LeaseLostError } from '@floy/domain';
 import { claimWork, heldForMs, type WorkDeps } from './claim-work.js';
 import type { LongHandler } from './handlers.js';
+import type { HeldLease } from './lease-keeper.js';
 import { countError, lockMessage, putOffForOutage, reasonOf } from './message-row.js';
-import { isOutage } from './outages.js';
+import { isOutage, throughOutages } from './outages.js';
 import { createWork, type Claim } from './work.js';
 
 /**
@@ -31,7 +32,7 @@ export async function doLongWork<K extends MessageKind>(
   }
   if (!claim) return;
   // Claimed while this process began to stop: nobody would abort it any more.
-  if (stopping.aborted) return giveBack(deps, claim, stopping.reason);
+  if (stopping.aborted) return reportGiven(deps, await giveBack(deps, claim), stopping.reason);
   const held = keeper.hold(claim.lease, claimedAt);
   const work = createWork(deps, claim, held, report);
   try {
@@ -40,13 +41,16 @@ export async function doLongWork<K extends MessageKind>(
     if (!outcome) throw new Error('the handler ended without finishing its work');
     report.ended(outcome);
   } catch (error) {
-    held.letGo();
     const outcome = work.outcome();
     // Its end is written, so that there is nothing to count.
     if (outcome) return report.ended(outcome, error);
     const isLost = held.signal.aborted || error instanceof LeaseLostError;
-    if (isLost || isOutage(error, keeper, claimedAt))
-      return await giveBack(deps, claim, error, { outage: !isLost });
+    if (!isLost && isOutage(error, keeper, claimedAt)) {
+      report.outage(error);
+      return reportGiven(deps, await giveBackAfterOutage(deps, claim, held), error);
+    }
+    held.letGo();
+    if (isLost) return reportGiven(deps, await giveBack(deps, claim), error);
     await fail(deps, handler, message, claim, error);
   } finally {
     held.letGo();
@@ -55,15 +59,15 @@ export async function doLongWork<K extends MessageKind>(
 
 /**
  * Ends the lease early and takes the claim back, so that another may go on: at once, or after a
- * pause where an outage was the reason. What cannot be written comes back when the lease runs out.
+ * pause where an outage was the reason. False where the lease is another's. What cannot be written
+ * comes back when the lease runs out.
  */
 async function giveBack(
-  { database, report }: WorkDeps,
+  { database }: WorkDeps,
   { message, lease }: Claim,
-  reason: unknown,
   { outage } = { outage: false },
-): Promise<void> {
-  const given = await database.transaction(async (tx) => {
+): Promise<boolean> {
+  return database.transaction(async (tx) => {
     await tx.execute('SELECT 1 FROM messages WHERE id = ? FOR UPDATE', [message.id]);
     if (!(await endLease(tx, lease))) return false;
     await tx.execute(
@@ -74,7 +78,28 @@ async function giveBack(
     if (outage) await putOffForOutage(tx, message.id);
     return true;
   });
-  if (outage) report.outage(reason);
+}
+
+/**
+ * Gives work back as soon as Postgres is there again, and keeps the lease until then: a claim that
+ * an outage has cost would count, and the lease of a living worker would run out.
+ */
+async function giveBackAfterOutage(
+  deps: WorkDeps,
+  claim: Claim,
+  { signal }: HeldLease,
+): Promise<boolean> {
+  const give = () => giveBack(deps, claim, { outage: true });
+  try {
+    return await throughOutages(give, { keeper: deps.keeper, signal, onOutage: () => undefined });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    // Lost, or this process stops: nobody waits any longer.
+    return give();
+  }
+}
+
+function reportGiven({ report }: WorkDeps, given: boolean, reason: unknown): void {
   report.ended(given ? 'given-back' : 'lost', reason);
 }
 

@@ -97,6 +97,7 @@ export interface Known {
 /**
  * What runs on the host now; null where the host cannot be asked. What serves cannot be told where
  * `current` points to a new release that does not run, or to an old one that may have been drained.
+ * Throws UnavailableError, which says nothing about the host.
  */
 export async function observe(
   deps: DeployerDeps,
@@ -115,6 +116,7 @@ export async function observe(
     return { releaseId, observed: null };
   } catch (error) {
     host.signal.throwIfAborted();
+    if (error instanceof UnavailableError) throw error;
     host.log(`What runs on the host could not be seen: ${messageOf(error)}`);
     return null;
   }

@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
+import { needsPostgres } from '@floy/testing/needs';
+import { startTcpProxy, type TcpProxy } from '@floy/testing/tcp-proxy';
+import { waitFor } from '@floy/testing/wait-for';
+import { consume, type Consumer } from './consume.js';
+import { openBus, type Bus } from './bus.fixture.js';
+import type { LeaseKeeper } from './lease-keeper.js';
+import { recordWork } from './recorded-work.fixture.js';
+
+const describeHere = await needsPostgres();
+
+describeHere('work that an outage interrupts outside of throughOutages', () => {
+  let own: TestDatabase;
+  let proxy: TcpProxy;
+  let bus: Bus;
+  let keeper: LeaseKeeper;
+  let consumer: Consumer;
+  const { told, observer, outcomes } = recordWork();
+
+  beforeAll(async () => {
+    own = await createTestDatabase();
+    const { hostname, port } = new URL(own.url);
+    proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+    bus = await openBus(proxy.through(own.url), observer, own.url);
+    keeper = bus.keeper('one');
+    await waitFor('its session lock', () => keeper.taker());
+  });
+  afterAll(async () => {
+    proxy.heal();
+    await consumer.stop();
+    await keeper.stop();
+    await bus.close();
+    await proxy.close();
+    await own.drop();
+  });
+
+  it('gives its claim back when Postgres is there again', async () => {
+    const handler = {
+      begin: async () => true,
+      dead: async () => undefined,
+      run: async () => {
+        proxy.cut();
+        await bus.database.knex.raw('SELECT 1');
+      },
+    };
+    const handlers = { 'stage-instance': handler, 'switch-instance': handler };
+    consumer = consume({ ...bus, keeper, observer }, 'physical-deployer', handlers, {
+      concurrency: 4,
+    });
+    const ids = { target_id: 't', instance_id: 'i', deployment_id: 'd' };
+    await bus.database.transaction(async (tx) => tx.send('stage-instance', ids));
+    await waitFor('the cut', () => told.outages.includes('leases'));
+    proxy.heal();
+    await waitFor('the session lock', () => keeper.taker());
+    await waitFor('its end', () => told.ended.length > 0);
+    expect(outcomes()).toEqual(['given-back']);
+    const look = () =>
+      own.query(
+        'SELECT claims, errors, outages, (SELECT holder FROM leases) AS holder FROM messages',
+      );
+    expect(await look()).toMatchObject([{ claims: 0, errors: 0, holder: null }]);
+  }, 60_000);
+});
