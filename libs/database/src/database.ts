@@ -60,6 +60,12 @@ const sessionLimits = {
   tcp_keepalives_count: 3,
 };
 
+/**
+ * Longer than this no statement takes, behind the server's own limit: for a connection whose network
+ * is gone. Milliseconds.
+ */
+export const statementLimitMs = 12_000;
+
 /** What `pg` needs to reach this database; used for the pool and for connections of their own. */
 export function connectionSettings(url: string, applicationName: string): pg.ClientConfig {
   return {
@@ -67,8 +73,7 @@ export function connectionSettings(url: string, applicationName: string): pg.Cli
     application_name: applicationName,
     // Longer than a loaded machine takes; who must answer sooner asks beside it.
     connectionTimeoutMillis: 3000,
-    // Behind the server's own limit: for a connection whose network is gone.
-    query_timeout: 12_000,
+    query_timeout: statementLimitMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5000,
     options: Object.entries(sessionLimits)

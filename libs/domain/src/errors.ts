@@ -42,6 +42,15 @@ export class VerdictError extends FloyError {}
  */
 export class CouldNotTellError extends FloyError {}
 
+/**
+ * Whether an error says something about the work itself: refused, failed or not to be told. An
+ * outage and a lost lease say nothing, so that whoever judges the work throws them on.
+ */
+export function isAnswer(error: unknown): error is FloyError {
+  const saysNothing = error instanceof UnavailableError || error instanceof LeaseLostError;
+  return error instanceof FloyError && !saysNothing;
+}
+
 /** The text of anything thrown, without its stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -10,7 +10,7 @@ import { taskScheduler } from '@floy/database/transitions/advance';
 import { admit, startDeployment } from '@floy/database/transitions/admit';
 import { cancelDeployment, failDeployment } from '@floy/database/transitions/cancel-deployment';
 import { refuseOvertaken } from '@floy/database/transitions/overtaken';
-import { FloyError } from '@floy/domain';
+import { isAnswer } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
 import { checkSnapshot, rollsBack } from './check-snapshot.js';
 import { progressOf } from './progress.js';
@@ -58,7 +58,7 @@ async function startPending(
       autoRollback: rollsBack(snapshot),
     });
   } catch (error) {
-    if (!(error instanceof FloyError)) throw error;
+    if (!isAnswer(error)) throw error;
     await failDeployment(tx, deployment.id, error.message);
   }
   return 'admitted';

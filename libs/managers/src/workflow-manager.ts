@@ -10,7 +10,7 @@ import {
   planWorkflow,
 } from '@floy/database/transitions/plan-workflow';
 import { retryWorkflow } from '@floy/database/transitions/retry';
-import { FloyError } from '@floy/domain';
+import { isAnswer } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
 import { planDeployment } from './plan/plan-deployment.js';
 
@@ -47,7 +47,7 @@ async function plan(tx: Transaction, sealer: Sealer, workflowId: string): Promis
     const tasks = await planDeployment(tx, sealer, deployment, snapshot);
     await planWorkflow(tx, deployment, workflowId, tasks);
   } catch (error) {
-    if (!(error instanceof FloyError)) throw error;
+    if (!isAnswer(error)) throw error;
     await failDeployment(tx, deployment.id, error.message);
   }
 }

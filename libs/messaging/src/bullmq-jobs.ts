@@ -1,6 +1,6 @@
 import { UnavailableError } from '@floy/domain';
 import type { Queue, WorkerOptions } from 'bullmq';
-import type { JobProcessor, JobQueue, JobWorker } from './queue-backend.js';
+import type { JobProcessor, JobQueue, JobWorker } from './job-queue.js';
 
 /** What a job carries: the message's id, nothing else (law 1). */
 export interface JobData {

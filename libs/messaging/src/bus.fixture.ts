@@ -3,7 +3,8 @@ import { createListener, type Listener } from '@floy/database/listener';
 import { createLeaseKeeper, type LeaseKeeper } from './lease-keeper.js';
 import type { WorkObserver } from './observer.js';
 import { createPublisher, type BusPublisher } from './publisher.js';
-import { createQueueBackend, type QueueBackend } from './queue-backend.js';
+import { createQueueBackend } from './queue-backend.js';
+import type { QueueBackend } from './job-queue.js';
 
 /** What a process opens to work on messages, for tests. */
 export interface Bus {

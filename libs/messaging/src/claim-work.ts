@@ -42,7 +42,7 @@ export async function claimWork<K extends MessageKind>(
       if (message.claims >= maxClaims) {
         // The last claim may be at work yet: then the end is not ours to write.
         const leftMs = await heldForMs(tx, subject, taker);
-        if (leftMs > 0) throw new HeldByAnother(leftMs);
+        if (leftMs > 0) throw new HeldByAnother(message, leftMs);
         givenUp = `given up after it was begun ${message.claims} times`;
         await handler.dead(tx, payload, givenUp);
         await revokeLeases(tx, [subject]);
@@ -66,6 +66,7 @@ export async function claimWork<K extends MessageKind>(
         // the same subject when it may have been freed.
         const own = message.claims > 0;
         throw new HeldByAnother(
+          message,
           own ? attempt.retryAfterMs : Math.min(attempt.retryAfterMs, busyMs),
         );
       }
@@ -83,10 +84,12 @@ export async function claimWork<K extends MessageKind>(
     return undefined;
   } catch (error) {
     if (!(error instanceof HeldByAnother)) throw error;
+    // Whoever had it may have given it back meanwhile, and chosen when it comes.
     await database.transaction(async (tx) => {
       await tx.execute(
-        'UPDATE messages SET publish_at = clock_timestamp() + make_interval(secs => ?) WHERE id = ? AND done_at IS NULL',
-        [(error.retryAfterMs + 50) / 1000, messageId],
+        `UPDATE messages SET publish_at = clock_timestamp() + make_interval(secs => ?)
+         WHERE id = ? AND claims = ? AND done_at IS NULL`,
+        [(error.retryAfterMs + 50) / 1000, messageId, error.seen.claims],
       );
     });
     return undefined;
@@ -101,7 +104,10 @@ export async function heldForMs(tx: Transaction, subject: string, taker: Taker):
 
 /** Rolls back what `begin` wrote: somebody else is at work. */
 class HeldByAnother extends Error {
-  constructor(readonly retryAfterMs: number) {
+  constructor(
+    readonly seen: { readonly claims: number },
+    readonly retryAfterMs: number,
+  ) {
     super('the lease is held by another');
   }
 }

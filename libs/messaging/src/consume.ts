@@ -7,7 +7,7 @@ import { doLongWork } from './long-work.js';
 import { putOffForOutage } from './message-row.js';
 import { createReport, type WorkObserver } from './observer.js';
 import { isOutage } from './outages.js';
-import type { QueueBackend } from './queue-backend.js';
+import type { QueueBackend } from './job-queue.js';
 import { doOnce, doShortWork } from './short-work.js';
 
 export interface Consumer {

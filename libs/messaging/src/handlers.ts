@@ -38,7 +38,8 @@ export interface Work {
   finish(write: (tx: Transaction) => Promise<void>): Promise<void>;
   /**
    * Has the message come back at a time, without spending an attempt, instead of holding a worker
-   * until then: lease and claim are given back in one transaction, refused by the epoch.
+   * until then: lease and claim are given back in one transaction, refused by the epoch. A copy
+   * that is on its queue already may come earlier, so look at the time when it is begun.
    */
   later(at: Date): Promise<void>;
 }

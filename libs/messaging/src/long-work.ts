@@ -22,15 +22,16 @@ export async function doLongWork<K extends MessageKind>(
 ): Promise<void> {
   const { keeper, report } = deps;
   const claimedAt = performance.now();
-  let claim: Claim | undefined;
+  let claimed: Claim | undefined;
   try {
-    claim = await claimWork(deps, handler, message);
+    claimed = await claimWork(deps, handler, message);
   } catch (error) {
     if (isOutage(error, keeper, claimedAt)) throw error;
     // An error of `begin`, which would come back for ever.
     return fail(deps, handler, message, undefined, error);
   }
-  if (!claim) return;
+  if (!claimed) return;
+  const claim = claimed;
   // Claimed while this process began to stop: nobody would abort it any more.
   if (stopping.aborted) return reportGiven(deps, await giveBack(deps, claim), stopping.reason);
   const held = keeper.hold(claim.lease, claimedAt);
@@ -47,11 +48,11 @@ export async function doLongWork<K extends MessageKind>(
     const isLost = held.signal.aborted || error instanceof LeaseLostError;
     if (!isLost && isOutage(error, keeper, claimedAt)) {
       report.outage(error);
-      return reportGiven(deps, await giveBackAfterOutage(deps, claim, held), error);
+      const give = () => giveBack(deps, claim, { outage: true });
+      return reportGiven(deps, await throughItsOutages(deps, held, give), error);
     }
-    held.letGo();
     if (isLost) return reportGiven(deps, await giveBack(deps, claim), error);
-    await fail(deps, handler, message, claim, error);
+    await throughItsOutages(deps, held, () => fail(deps, handler, message, claim, error));
   } finally {
     held.letGo();
   }
@@ -81,21 +82,20 @@ async function giveBack(
 }
 
 /**
- * Gives work back as soon as Postgres is there again, and keeps the lease until then: a claim that
+ * Writes how work ended as soon as Postgres is there, and keeps the lease until then: a claim that
  * an outage has cost would count, and the lease of a living worker would run out.
  */
-async function giveBackAfterOutage(
-  deps: WorkDeps,
-  claim: Claim,
+async function throughItsOutages<T>(
+  { keeper }: WorkDeps,
   { signal }: HeldLease,
-): Promise<boolean> {
-  const give = () => giveBack(deps, claim, { outage: true });
+  write: () => Promise<T>,
+): Promise<T> {
   try {
-    return await throughOutages(give, { keeper: deps.keeper, signal, onOutage: () => undefined });
+    return await throughOutages(write, { keeper, signal, onOutage: () => undefined });
   } catch (error) {
     if (!signal.aborted) throw error;
     // Lost, or this process stops: nobody waits any longer.
-    return give();
+    return write();
   }
 }
 

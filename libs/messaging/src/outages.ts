@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { statementLimitMs } from '@floy/database/database';
 import { SlowStatementError } from '@floy/database/outages';
 import { UnavailableError } from '@floy/domain';
 import type { LeaseKeeper } from './lease-keeper.js';
@@ -13,7 +14,10 @@ export function isOutage(
   keeper: Pick<LeaseKeeper, 'lateSince'>,
   since: number,
 ): boolean {
-  if (error instanceof SlowStatementError) return keeper.lateSince(since);
+  if (error instanceof SlowStatementError) {
+    // Not since the work began: a build has many statements, and this one was slow just now.
+    return keeper.lateSince(Math.max(since, performance.now() - statementLimitMs));
+  }
   return error instanceof UnavailableError;
 }
 

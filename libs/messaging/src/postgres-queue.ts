@@ -5,6 +5,8 @@ import {
   withBackend,
   type Queue,
 } from 'bullmq';
+import { setTimeout as delay } from 'node:timers/promises';
+import { statementLimitMs } from '@floy/database/database';
 import { postgresError } from '@floy/database/outages';
 import pg from 'pg';
 import {
@@ -15,7 +17,10 @@ import {
   workerOptions,
   type JobData,
 } from './bullmq-jobs.js';
-import type { QueueBackend } from './queue-backend.js';
+import type { QueueBackend } from './job-queue.js';
+
+/** How long a server may take to answer that it is there. Milliseconds. */
+const reachableMs = 1000;
 
 /** The pause after a query that failed. Milliseconds. */
 const failurePauseMs = 250;
@@ -29,6 +34,10 @@ export function createPostgresQueueBackend(url: string): QueueBackend {
     max: 20,
     application_name: 'floy-queue',
     connectionTimeoutMillis: 2000,
+    // For connections whose network is gone: without a limit each would be lost to the pool.
+    query_timeout: statementLimitMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 5000,
     options: `-c search_path=${DEFAULT_SCHEMA}`,
   });
   pool.on('error', () => undefined);
@@ -63,11 +72,15 @@ export function createPostgresQueueBackend(url: string): QueueBackend {
           ...options,
         }),
       ),
-    reachable: () =>
-      pool.query('SELECT 1').then(
+    async reachable() {
+      const given = new AbortController();
+      const late = delay(reachableMs, false, { signal: given.signal }).catch(() => false);
+      const asked = pool.query('SELECT 1').then(
         () => true,
         () => false,
-      ),
+      );
+      return Promise.race([asked, late]).finally(() => given.abort());
+    },
     close: () => pool.end(),
   };
 }

@@ -1,7 +1,7 @@
 import { messageCatalogue, type MessageCatalogue } from '@floy/contracts';
 import { UnavailableError } from '@floy/domain';
 import type { OutgoingMessage, Publisher } from '@floy/database/after-commit';
-import type { JobQueue, QueueBackend } from './queue-backend.js';
+import type { JobQueue, QueueBackend } from './job-queue.js';
 
 /** Longer than this a publish is given up: the relay does it again. Milliseconds. */
 const publishTimeoutMs = 1500;

@@ -9,7 +9,7 @@ import {
   workerOptions,
   type JobData,
 } from './bullmq-jobs.js';
-import type { QueueBackend } from './queue-backend.js';
+import type { QueueBackend } from './job-queue.js';
 
 /** Queues on a Redis. */
 export function createRedisBackend(url: string): QueueBackend {

@@ -3,7 +3,7 @@ import type { Listener } from '@floy/database/listener';
 import type { LeaseKeeper } from '@floy/messaging/lease-keeper';
 import type { WorkObserver } from '@floy/messaging/observer';
 import type { BusPublisher } from '@floy/messaging/publisher';
-import type { QueueBackend } from '@floy/messaging/queue-backend';
+import type { QueueBackend } from '@floy/messaging/job-queue';
 import type { Redactor } from '@floy/secrets/redaction';
 import type { Sealer } from '@floy/secrets/sealing';
 import type { Logger } from './logger.js';

@@ -1,5 +1,5 @@
 import { findDeployer, type Place } from '@floy/contracts';
-import { ConflictError, FloyError, InvalidRequestError, NotFoundError } from '@floy/domain';
+import { ConflictError, InvalidRequestError, isAnswer, NotFoundError } from '@floy/domain';
 import { newId } from '../ids.js';
 import { placesOfService, type OpenEnvironment, type ServiceAsked } from '../places.js';
 import type { DeploymentRow, Origin } from '../rows.js';
@@ -189,7 +189,7 @@ async function readablePlaces(tx: Transaction, asked: ServiceAsked): Promise<rea
   try {
     return (await placesOfService(tx, asked)).places;
   } catch (error) {
-    if (error instanceof FloyError) return [];
+    if (isAnswer(error)) return [];
     throw error;
   }
 }

@@ -71,13 +71,18 @@ export async function lockUnplanned(
   tx: Transaction,
   workflowId: string,
 ): Promise<DeploymentRow | undefined> {
-  const row = await tx.row<DeploymentRow & { workflow: WorkflowStatus }>(
-    `SELECT d.*, w.status AS workflow FROM deployments d JOIN workflows w ON w.deployment_id = d.id
+  const row = await tx.row<DeploymentRow>(
+    `SELECT d.* FROM deployments d JOIN workflows w ON w.deployment_id = d.id
      WHERE w.id = ? FOR NO KEY UPDATE OF d`,
     [workflowId],
   );
   if (!row) throw new NotFoundError(`There is no workflow ${workflowId}`);
-  return row.status === 'running' && row.workflow === 'pending' ? row : undefined;
+  // Read behind the lock: a statement that waited for it still shows the workflow of before.
+  const workflow = await tx.row<{ status: WorkflowStatus }>(
+    'SELECT status FROM workflows WHERE id = ?',
+    [workflowId],
+  );
+  return row.status === 'running' && workflow?.status === 'pending' ? row : undefined;
 }
 
 /**

@@ -13,7 +13,7 @@ import type { DeploymentRow, ReleasePlan } from '@floy/database/rows';
 import type { Snapshot } from '@floy/database/snapshot';
 import type { Transaction } from '@floy/database/transaction';
 import type { TaskToCreate } from '@floy/database/transitions/plan-workflow';
-import { FloyError, planTasks, type PlannedTask } from '@floy/domain';
+import { isAnswer, type PlannedTask, planTasks } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
 import { planRelease } from './plan-release.js';
 
@@ -103,7 +103,7 @@ async function describe(
     const plan = await planRelease(tx, deployment, snapshot, application);
     return { ...base, payload: deployPayload(plan), plan };
   } catch (error) {
-    if (!(error instanceof FloyError)) throw error;
+    if (!isAnswer(error)) throw error;
     return { ...base, payload: {}, refusal: error.message };
   }
 }
@@ -124,7 +124,7 @@ function packageUrlIn(
       service: name,
     });
   } catch (error) {
-    if (!(error instanceof FloyError)) throw error;
+    if (!isAnswer(error)) throw error;
     return settings.packageUrl;
   }
 }

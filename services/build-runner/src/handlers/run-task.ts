@@ -4,13 +4,7 @@ import type { Transaction } from '@floy/database/transaction';
 import { taskScheduler } from '@floy/database/transitions/advance';
 import { failedResult } from '@floy/database/transitions/end-task';
 import { beginTask } from '@floy/database/transitions/task-work';
-import {
-  CouldNotTellError,
-  FloyError,
-  LeaseLostError,
-  messageOf,
-  UnavailableError,
-} from '@floy/domain';
+import { CouldNotTellError, isAnswer, messageOf } from '@floy/domain';
 import type { LongHandler, Work } from '@floy/messaging/handlers';
 import { createRedactor } from '@floy/secrets/redaction';
 import { runBuild } from '../task/run-build.js';
@@ -80,12 +74,7 @@ async function carryOut(
       return await (context.task.type === 'build' ? runBuild(run) : runTest(run));
     } catch (error) {
       work.signal.throwIfAborted();
-      if (
-        !(error instanceof FloyError) ||
-        error instanceof LeaseLostError ||
-        error instanceof UnavailableError
-      )
-        throw error;
+      if (!isAnswer(error)) throw error;
       const message = redact(messageOf(error));
       log.write(`${message}\n`);
       if (error instanceof CouldNotTellError && attempt < repeats) continue;

@@ -1,5 +1,5 @@
 import { finishStop, isStopping } from '@floy/database/transitions/instance-work';
-import { FloyError, messageOf, UnavailableError } from '@floy/domain';
+import { isAnswer, messageOf } from '@floy/domain';
 import type { LongHandler } from '@floy/messaging/handlers';
 import type { DeployerDeps } from '../release/deployer-deps.js';
 import { hostWorkOf, outputOf } from '../release/host-work-of.js';
@@ -29,8 +29,8 @@ export function stopTargetHandler(deps: DeployerDeps): LongHandler<'stop-target'
         observation = await observe(deps, host, context, { healthy: false, drained });
       } catch (error) {
         host.signal.throwIfAborted();
-        // An outage says nothing about the target, on which the step may live on.
-        if (!(error instanceof FloyError) || error instanceof UnavailableError) throw error;
+        // Of an outage nothing follows for the target, on which the step may live on.
+        if (!isAnswer(error)) throw error;
         output.log.write(`The target could not be stopped: ${messageOf(error)}\n`);
       } finally {
         await output.close();

@@ -1,11 +1,5 @@
 import { finishInstance, type Observation } from '@floy/database/transitions/instance-work';
-import {
-  CouldNotTellError,
-  FloyError,
-  LeaseLostError,
-  messageOf,
-  UnavailableError,
-} from '@floy/domain';
+import { CouldNotTellError, isAnswer, messageOf, UnavailableError } from '@floy/domain';
 import type { Work } from '@floy/messaging/handlers';
 import type { HostRelease, HostWork } from '../rollout/host-work.js';
 import { observeHost } from '../rollout/observe-host.js';
@@ -33,7 +27,7 @@ export async function runInstance(deps: DeployerDeps, work: Work, job: InstanceJ
       loadInstance(deps.database, deps.sealer, job.ids.instanceId),
     );
   } catch (error) {
-    if (!(error instanceof FloyError) || error instanceof LeaseLostError) throw error;
+    if (!isAnswer(error)) throw error;
     const end = { status: 'failed', message: error.message, observation: null } as const;
     return work.finish((tx) => finishInstance(tx, job.ids, end));
   }
@@ -76,8 +70,7 @@ async function attempt(
     return '';
   } catch (error) {
     host.signal.throwIfAborted();
-    if (error instanceof LeaseLostError || error instanceof UnavailableError) throw error;
-    if (!(error instanceof FloyError)) throw error;
+    if (!isAnswer(error)) throw error;
     const what = error instanceof CouldNotTellError ? 'could not be carried out' : 'failed';
     return `${context.target.instance_id} ${what}: ${messageOf(error)}`;
   }
