@@ -23,7 +23,10 @@ export function dataText({ data }: Event, name: string): string {
 export function describeEvent(event: Event, version: string, isUndo: boolean): Spoken {
   const whole = oneLine(dataText(event, 'message'));
   // What a host said is repeated by everything that failed with it.
-  const message = event.type === 'instance.failed' ? whole : shortened(whole);
+  const message =
+    event.type === 'instance.failed'
+      ? whole.replace(`${dataText(event, 'instance_id')} failed: `, '')
+      : shortened(whole);
   const because = message === '' ? '' : `: ${message}`;
   const what = isUndo ? 'what ran before' : version;
   switch (event.type) {

@@ -116,7 +116,10 @@ export const eventCatalogue = {
     Type.Object({ ...OfInstance, message: Type.String() }),
   ),
   'instance.stopped': event('the running step was ended there', Type.Object(OfInstance)),
-  'instance.stop_failed': event('the running step could not be ended', Type.Object(OfInstance)),
+  'instance.stop_failed': event(
+    'a step may live on: the target could not be asked',
+    Type.Object(OfInstance),
+  ),
   'instance.settled': event(
     'the release has left the target like this',
     Type.Object({ ...OfInstance, verdict: Words(['untouched', 'reverted', 'new', 'unknown']) }),

@@ -4,12 +4,12 @@ import type { Logger } from './logger.js';
 import { createMetrics } from './metrics.js';
 
 it('a rollout leaves a line per phase and a count per event', async () => {
-  const lines: { fields: object; message: string }[] = [];
+  const lines: { level: string; fields: object; message: string }[] = [];
   const quiet = () => undefined;
   const logger: Logger = {
     debug: quiet,
-    info: (fields, message) => void lines.push({ fields, message }),
-    warn: quiet,
+    info: (fields, message) => void lines.push({ level: 'info', fields, message }),
+    warn: (fields, message) => void lines.push({ level: 'warn', fields, message }),
     error: quiet,
     child: () => logger,
   };
@@ -27,18 +27,21 @@ it('a rollout leaves a line per phase and a count per event', async () => {
   ]);
   expect(lines).toEqual([
     {
+      level: 'info',
       fields: { deployment_id: 'dep_1', event: 'deployment.running' },
       message: 'The deployment runs',
     },
     {
+      level: 'warn',
       fields: {
         deployment_id: 'dep_1',
         event: 'deployment.failed',
         message: 'No instance was healthy',
       },
-      message: 'The deployment ended',
+      message: 'The deployment failed',
     },
     {
+      level: 'info',
       fields: { deployment_id: 'dep_1', event: 'deployment.settled' },
       message: 'The deployment is settled',
     },

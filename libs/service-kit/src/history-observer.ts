@@ -5,16 +5,19 @@ import type { Metrics } from './metrics.js';
 /** The events that tell the phases of a deployment; all others are in its history only. */
 const PHASES: Record<string, string> = {
   'deployment.running': 'The deployment runs',
-  'deployment.undoing': 'The deployment is undone',
+  'deployment.undoing': 'The deployment is being undone',
   'deployment.cancelled': 'The deployment was cancelled',
   'deployment.success': 'The deployment ended',
-  'deployment.failed': 'The deployment ended',
+  'deployment.failed': 'The deployment failed',
   'deployment.rolled_back': 'The deployment was rolled back',
   'deployment.settled': 'The deployment is settled',
 };
 
-/** What alert rules look for; it happens rarely. */
-const WATCHED = ['deployment.failed', 'instance.stop_failed'];
+/** What operators look for: lines at `warn`. */
+const BAD = new Set(['deployment.failed', 'deployment.undoing', 'deployment.rolled_back']);
+
+/** What alert rules look for, those of Floy or an operator's own; it happens rarely. */
+const WATCHED = [...BAD, 'instance.stop_failed'];
 
 /**
  * Tells log and metrics of the history that a process has written: a line per phase of a deployment,
@@ -36,7 +39,8 @@ export function createHistoryObserver(
       written.inc({ type });
       const message = PHASES[type];
       if (message === undefined) continue;
-      logger.info({ deployment_id: stream, event: type, ...(data as object | undefined) }, message);
+      const fields = { deployment_id: stream, event: type, ...(data as object | undefined) };
+      logger[BAD.has(type) ? 'warn' : 'info'](fields, message);
     }
   };
 }

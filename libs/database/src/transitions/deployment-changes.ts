@@ -111,7 +111,8 @@ async function rememberLastGood(tx: Transaction, deployment: DeploymentRow): Pro
 export async function settle(tx: Transaction, deployment: DeploymentRow): Promise<void> {
   await tx.together(
     changesOf(
-      "UPDATE deployments SET settled_at = clock_timestamp(), phase = 'done', paused_at = NULL WHERE id = ?",
+      `UPDATE deployments SET settled_at = clock_timestamp(), phase = 'done', paused_at = NULL,
+         updated_at = clock_timestamp() WHERE id = ?`,
       [deployment.id],
     ),
     changesOf('DELETE FROM slots WHERE deployment_id = ?', [deployment.id]),

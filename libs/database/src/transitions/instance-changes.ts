@@ -53,14 +53,16 @@ export async function giveUpStop(
   deployment: DeploymentRow,
   instanceId: string,
 ): Promise<void> {
-  const instance = await tx.row<{ instance_id: string }>(
+  const instance = await tx.row<{ instance_id: string; step: string }>(
     `UPDATE release_instances SET stopping = false, deadline_at = NULL, updated_at = now()
-     WHERE id = ? AND stopping RETURNING instance_id`,
+     WHERE id = ? AND stopping RETURNING instance_id, step`,
     [instanceId],
   );
-  if (!instance) return;
+  // Where none ever began, no step can live on.
+  if (!instance?.step) return;
   const of = { stream: deployment.id, subject: instanceId };
-  tx.event({ ...of, type: 'instance.stop_failed', data: instance });
+  const data = { instance_id: instance.instance_id };
+  tx.event({ ...of, type: 'instance.stop_failed', data });
 }
 
 export async function setVerdict(

@@ -163,9 +163,11 @@ export async function finishStop(
     ),
   );
   if (!deployment || !instance) return;
-  const type = observation ? 'instance.stopped' : 'instance.stop_failed';
-  const { instance_id } = instance;
-  tx.event({ stream: deployment.id, type, subject: ids.instanceId, data: { instance_id } });
+  const of = { stream: deployment.id, subject: ids.instanceId };
+  const data = { instance_id: instance.instance_id };
+  if (observation) tx.event({ ...of, type: 'instance.stopped', data });
+  // Where none ever began, no step can live on: nobody has to be woken for it.
+  else if (instance.step !== '') tx.event({ ...of, type: 'instance.stop_failed', data });
   await advanceDeployment(tx, deployment.id, recordingObservation(instance, observation));
 }
 

@@ -74,6 +74,22 @@ describeHere('stop-target', () => {
     await end('refused');
   });
 
+  it('tells of no step that could not be ended where none ever began', async () => {
+    const id = await rollout.handOut(await rollout.application('early', {}));
+    const instance = await rollout.instanceOf(id);
+    const letGo = await rollout.holdLock(rollout.placeOf('early'));
+    const staging = rollout.carryOut('stage-instance', { instance_id: instance.id });
+    await waitFor('it to begin', async () => (await rollout.instanceOf(id)).attempts === 1);
+    await rollout.floy.deployments.cancelDeployment(rollout.floy.actor, id);
+    expect(await staging).toBe('lost');
+    await letGo();
+    const metadata = join(rollout.placeOf('early'), '.floy');
+    await writeFile(join(metadata, 'owner'), 'another-installation\n');
+    expect(await rollout.carryOut('stop-target', { instance_id: instance.id })).toBe('done');
+    expect(await rollout.instanceOf(id)).toMatchObject({ stopping: false, verdict: 'untouched' });
+    expect(await historyOf(id)).toEqual([]);
+  });
+
   it('writes nothing when its lease is lost in the middle; who takes it over does', async () => {
     const { id, instance, pid } = await cancelled('lost');
     const letGo = await rollout.holdLock(rollout.placeOf('lost'));
