@@ -99,10 +99,11 @@ function foldDeployTasks(tree: DeploymentTree): Change[] {
     if (task.type !== 'deploy' || isFinal('task', task.status)) return [];
     const release = releaseOf(tree, task);
     if (!release || !isFinal('release', release.status)) return [];
-    const status = release.status === 'completed' ? 'success' : 'failed';
-    return [
-      { do: 'end-task', taskId: task.id, status, message: release.errorMessage, notRun: false },
-    ];
+    const of = { do: 'end-task', taskId: task.id, notRun: false } as const;
+    if (release.status !== 'completed')
+      return [{ ...of, status: 'failed', message: release.errorMessage }];
+    const message = release.undo ? 'Returned to what ran before' : 'Deployed';
+    return [{ ...of, status: 'success', message }];
   });
 }
 

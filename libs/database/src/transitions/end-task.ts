@@ -13,7 +13,7 @@ export function endingTask(
 ): Statement<boolean> {
   const failed = status === 'failed';
   const setting = settingStatus(tx, 'task', taskId, status, {
-    result: failed ? failedResult(message, notRun) : JSON.stringify({ message: 'Deployed' }),
+    result: failed ? failedResult(message, notRun) : JSON.stringify({ message }),
     error_message: failed ? message : '',
     not_run: notRun,
     deadline_at: null,
