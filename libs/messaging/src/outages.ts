@@ -15,7 +15,7 @@ export function isOutage(
   since: number,
 ): boolean {
   if (error instanceof SlowStatementError) {
-    // Not since the work began: a build has many statements, and this one was slow just now.
+    // A build has many statements, so only a beat that was late beside this one excuses it.
     return keeper.lateSince(Math.max(since, performance.now() - statementLimitMs));
   }
   return error instanceof UnavailableError;

@@ -13,10 +13,10 @@ const PHASES: Record<string, string> = {
   'deployment.settled': 'The deployment is settled',
 };
 
-/** What operators look for: lines at `warn`. */
+/** Operators look for these, so they are lines at `warn`. */
 const BAD = new Set(['deployment.failed', 'deployment.undoing', 'deployment.rolled_back']);
 
-/** What alert rules look for, those of Floy or an operator's own; it happens rarely. */
+/** Alert rules look for these, those of Floy or an operator's own; they are rare. */
 const WATCHED = [...BAD, 'instance.stop_failed'];
 
 /**

@@ -29,7 +29,7 @@ export function stopTargetHandler(deps: DeployerDeps): LongHandler<'stop-target'
         observation = await observe(deps, host, context, { healthy: false, drained });
       } catch (error) {
         host.signal.throwIfAborted();
-        // Of an outage nothing follows for the target, on which the step may live on.
+        // An outage says nothing about the target: the step may live on there.
         if (!isAnswer(error)) throw error;
         output.log.write(`The target could not be stopped: ${messageOf(error)}\n`);
       } finally {
