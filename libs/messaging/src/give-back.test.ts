@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
 import { startTcpProxy, type TcpProxy } from '@floy/testing/tcp-proxy';
@@ -10,13 +10,13 @@ import { recordWork } from './recorded-work.fixture.js';
 
 const describeHere = await needsPostgres();
 
-describeHere('work that an outage interrupts outside of throughOutages', () => {
+describeHere('work that ends while Postgres is away', () => {
   let own: TestDatabase;
   let proxy: TcpProxy;
   let bus: Bus;
   let keeper: LeaseKeeper;
   let consumer: Consumer;
-  const { told, observer, outcomes } = recordWork();
+  const { told, observer, outcomes, clear } = recordWork();
 
   beforeAll(async () => {
     own = await createTestDatabase();
@@ -26,39 +26,52 @@ describeHere('work that an outage interrupts outside of throughOutages', () => {
     keeper = bus.keeper('one');
     await waitFor('its session lock', () => keeper.taker());
   });
-  afterAll(async () => {
+  afterEach(async () => {
     proxy.heal();
     await consumer.stop();
+    await own.query('DELETE FROM messages');
+    await own.query('DELETE FROM leases');
+    clear();
+  });
+  afterAll(async () => {
     await keeper.stop();
     await bus.close();
     await proxy.close();
     await own.drop();
   });
 
-  it('gives its claim back when Postgres is there again', async () => {
-    const handler = {
-      begin: async () => true,
-      dead: async () => undefined,
-      run: async () => {
-        proxy.cut();
-        await bus.database.knex.raw('SELECT 1');
-      },
-    };
-    const handlers = { 'stage-instance': handler, 'switch-instance': handler };
-    consumer = consume({ ...bus, keeper, observer }, 'physical-deployer', handlers, {
-      concurrency: 4,
-    });
-    const ids = { target_id: 't', instance_id: 'i', deployment_id: 'd' };
-    await bus.database.transaction(async (tx) => tx.send('stage-instance', ids));
-    await waitFor('the cut', () => told.outages.includes('leases'));
-    proxy.heal();
-    await waitFor('the session lock', () => keeper.taker());
-    await waitFor('its end', () => told.ended.length > 0);
-    expect(outcomes()).toEqual(['given-back']);
-    const look = () =>
-      own.query(
-        'SELECT claims, errors, outages, (SELECT holder FROM leases) AS holder FROM messages',
-      );
-    expect(await look()).toMatchObject([{ claims: 0, errors: 0, holder: null }]);
-  }, 60_000);
+  it.each([
+    ['interrupted by that: it is given back', undefined, 'given-back', { claims: 0, errors: 0 }],
+    ['with an error: it counts', new Error('a defect'), 'error', { claims: 1, errors: 1 }],
+  ])(
+    '%s, when Postgres is there again',
+    async (_, defect, outcome, row) => {
+      const handler = {
+        begin: async () => true,
+        dead: async () => undefined,
+        run: async () => {
+          proxy.cut();
+          if (defect) throw defect;
+          await bus.database.knex.raw('SELECT 1');
+        },
+      };
+      const handlers = { 'stage-instance': handler, 'switch-instance': handler };
+      consumer = consume({ ...bus, keeper, observer }, 'physical-deployer', handlers, {
+        concurrency: 4,
+      });
+      const ids = { target_id: 't', instance_id: 'i', deployment_id: 'd' };
+      await bus.database.transaction(async (tx) => tx.send('stage-instance', ids));
+      await waitFor('the cut', () => told.outages.includes('leases'));
+      proxy.heal();
+      await waitFor('the session lock', () => keeper.taker());
+      await waitFor('its end', () => told.ended.length > 0);
+      expect(outcomes()).toEqual([outcome]);
+      const look = () =>
+        own.query(
+          'SELECT claims, errors, outages, (SELECT holder FROM leases) AS holder FROM messages',
+        );
+      expect(await look()).toMatchObject([{ ...row, holder: null }]);
+    },
+    60_000,
+  );
 });
