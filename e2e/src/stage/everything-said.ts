@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { serverAt } from '@floy/testing/server-at';
 import type { Fleet } from './fleet.js';
 
 /** A text that came out of Floy, and where it was found. */
@@ -93,7 +94,7 @@ export async function listenToRedis(fleet: Fleet): Promise<{ stop(): Promise<Sai
   const { redis } = fleet;
   if (!redis) throw new Error('the fleet has no Redis');
   const url = new URL(redis.url);
-  const socket = connect(Number(url.port), url.hostname);
+  const socket = connect(serverAt(redis.url));
   const parts: Buffer[] = [];
   socket.on('data', (part: Buffer) => parts.push(part));
   const auth = url.password ? `AUTH ${decodeURIComponent(url.password)}\r\n` : '';

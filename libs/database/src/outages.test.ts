@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { UnavailableError } from '@floy/domain';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
+import { serverAt } from '@floy/testing/server-at';
 import { startTcpProxy, type TcpProxy } from '@floy/testing/tcp-proxy';
 import { waitFor } from '@floy/testing/wait-for';
 import pg from 'pg';
@@ -65,8 +66,7 @@ describeHere('what is asked of a database', () => {
   let database: Database;
   beforeAll(async () => {
     own = await createTestDatabase('empty');
-    const { hostname, port } = new URL(own.url);
-    proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+    proxy = await startTcpProxy(serverAt(own.url));
     database = createDatabase({ url: proxy.through(own.url), applicationName: 'test' });
     await own.query('CREATE TABLE things (id int PRIMARY KEY)');
   });

@@ -2,12 +2,6 @@ import { stat } from 'node:fs/promises';
 import { poll } from './poll.js';
 import { endProcess, isAlive, workingFolder, type EndStep } from './process-table.js';
 
-/** A server's process, and the port it listens on at 127.0.0.1. */
-export interface ServerAt {
-  readonly pid: number;
-  readonly port: number;
-}
-
 /**
  * Whether this process is a server of ours that works in its data folder. The pid file of a killed
  * server stays, and its number may be any other process' by now.
@@ -40,13 +34,16 @@ export async function orEnd<T>(
 }
 
 /** A server that may run still, by what it wrote down. */
-export interface FoundServer extends ServerAt {
+export interface FoundServer {
+  readonly pid: number;
   /** How errors call it. */
   readonly name: string;
   /** The folder that it works in. */
   readonly data: string;
+  /** Whether it has its socket where ours has: one of an earlier Floy listens on a port. */
+  readonly isOnSocket: boolean;
   /** True when it does what it is for; undefined when nobody could be reached (yet). */
-  answers(port: number): Promise<true | undefined>;
+  answers(): Promise<true | undefined>;
   readonly timeoutMs: number;
   /** Ends the wait and the server. */
   readonly signal: AbortSignal | undefined;
@@ -55,18 +52,23 @@ export interface FoundServer extends ServerAt {
 
 /**
  * Takes over a server that runs since an earlier process of ours was killed: waits for one that
- * still starts, outlives one that ends. Undefined when there is none (any more).
+ * still starts, outlives one that ends, ends one that listens elsewhere. Answers its process id, or
+ * undefined when there is none (any more).
  */
-export async function adoptServer(found: FoundServer): Promise<ServerAt | undefined> {
-  const { name, data, pid, port, timeoutMs, signal } = found;
+export async function adoptServer(found: FoundServer): Promise<number | undefined> {
+  const { name, data, pid, timeoutMs, signal } = found;
   if (!(await worksOn(data, pid))) return undefined;
+  if (!found.isOnSocket) {
+    await endProcess(pid, found.stopSteps);
+    return undefined;
+  }
   const look = async () => {
-    if (await found.answers(port)) return 'ready' as const;
+    if (await found.answers()) return 'ready' as const;
     return (await isAlive(pid)) ? undefined : ('gone' as const);
   };
   const outcome = await orEnd(pid, found.stopSteps, () => poll(timeoutMs, look, { signal }));
   if (outcome === undefined) {
     throw new Error(`${name} runs on ${data} (process ${pid}) but does not answer`);
   }
-  return outcome === 'ready' ? { pid, port } : undefined;
+  return outcome === 'ready' ? pid : undefined;
 }

@@ -1,13 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { worksOn, type ServerAt } from './adopt-server.js';
+import { worksOn } from './adopt-server.js';
+
+/** The server running on a data folder, by its own `postmaster.pid`. */
+export interface FoundPostmaster {
+  readonly pid: number;
+  /** The folder of its socket; empty where it has none. */
+  readonly socketFolder: string;
+}
 
 /** The server running on this data folder, whose real path it has to be. */
-export async function findPostmaster(data: string): Promise<ServerAt | undefined> {
+export async function findPostmaster(data: string): Promise<FoundPostmaster | undefined> {
   const text = await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '');
-  const [pid, , , port] = text.split('\n').map(Number);
-  return pid && port && (await worksOn(data, pid)) ? { pid, port } : undefined;
+  const [first = '', , , , socketFolder = ''] = text.split('\n');
+  const pid = Number(first);
+  return pid && (await worksOn(data, pid)) ? { pid, socketFolder } : undefined;
 }
 
 /** Whether a real query is answered; undefined when nobody could be reached (yet). */

@@ -1,4 +1,4 @@
-/** What the embedded server is started with, beside its data folder and port. */
+/** What the embedded server is started with, beside its data folder and socket. */
 export interface PostgresOptions {
   /**
    * Whether what was committed survives a loss of power (it survives a crash of the server either
@@ -7,15 +7,22 @@ export interface PostgresOptions {
   readonly durable: boolean;
 }
 
+/** Only a part of its socket's name: it listens on no port. */
+export const POSTGRES_PORT = 5432;
+/** The name that Postgres gives its socket. */
+export const POSTGRES_SOCKET = `.s.PGSQL.${POSTGRES_PORT}`;
+
 /**
  * Settings given on the command line at each start, so that an existing data folder gets those of
- * the Floy that starts it: loopback only, small, and saying nothing about the rows it works on.
+ * the Floy that starts it: on no port, small, and saying nothing about the rows it works on.
  */
-export function postgresSettings(options: PostgresOptions, port: number): string[] {
+export function postgresSettings(options: PostgresOptions, socketFolder: string): string[] {
   const settings: Record<string, string | number> = {
-    listen_addresses: '127.0.0.1',
-    port,
-    unix_socket_directories: '',
+    listen_addresses: '',
+    // A list: quoted, so that a comma in the path is none of it.
+    unix_socket_directories: `"${socketFolder.replaceAll('"', '""')}"`,
+    unix_socket_permissions: '0700',
+    port: POSTGRES_PORT,
     max_connections: 200,
     password_encryption: 'scram-sha-256',
     shared_buffers: '32MB',

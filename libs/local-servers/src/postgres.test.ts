@@ -1,7 +1,7 @@
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { startPostgres, type RunningPostgres } from './postgres.js';
@@ -70,15 +70,46 @@ describe('embedded Postgres', () => {
     expect(await query('select x from kept')).toEqual([[7]]);
   });
 
-  it('takes another port when somebody else has its own', async () => {
-    const { port } = server;
-    await server.stop();
-    expect(await isAlive(server.pid)).toBe(false);
-    const squatter = createServer().listen(port, '127.0.0.1');
-    await new Promise((resolve) => squatter.once('listening', resolve));
+  it('listens on no port, and on a socket that only its folder’s owner reaches', async () => {
+    const [row] = await query(
+      "select current_setting('listen_addresses'), current_setting('unix_socket_directories')",
+    );
+    expect(row).toEqual(['', `"${dirname(server.socket)}"`]);
+    expect((await stat(dirname(server.socket))).mode & 0o777).toBe(0o700);
+    expect(Buffer.byteLength(server.socket)).toBeLessThan(100);
+  });
+
+  it('ends one of an earlier Floy, which listens on a port, and goes on with its data', async () => {
+    const { pid } = server;
+    const pidFile = join(folder, 'cluster/data/postmaster.pid');
+    const lines = (await readFile(pidFile, 'utf8')).split('\n');
+    await writeFile(pidFile, lines.with(4, '').with(5, '127.0.0.1').join('\n'));
     server = await startPostgres({ folder, durable: false });
-    squatter.close();
-    expect(server.port).not.toBe(port);
+    expect(server.adopted).toBe(false);
+    expect(await isAlive(pid)).toBe(false);
     expect(await query('select x from kept')).toEqual([[7]]);
   });
+});
+
+describe('a Postgres whose folder is far down', () => {
+  it('has a short socket, which a crash and a tidied /tmp do not cost it', async () => {
+    const deep = join(folder, 'd'.repeat(100));
+    await mkdir(deep, { mode: 0o711 });
+    let far = await startPostgres({ folder: deep, durable: false });
+    try {
+      const { url, socket } = far;
+      expect(Buffer.byteLength(socket)).toBeLessThan(100);
+      expect((await stat(dirname(socket))).mode & 0o777).toBe(0o700);
+      far.kill('SIGKILL');
+      expect(await waitForExit(far.pid, 5000)).toBe(true);
+      await rm(dirname(socket), { recursive: true });
+      await far.restart();
+      expect(await query('select 1', url)).toEqual([[1]]);
+      far = await startPostgres({ folder: deep, durable: false });
+      expect([far.adopted, far.url]).toEqual([true, url]);
+    } finally {
+      await far.stop();
+    }
+    expect(existsSync(dirname(far.socket))).toBe(false);
+  }, 30_000);
 });

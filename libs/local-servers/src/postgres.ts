@@ -1,20 +1,26 @@
 import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { adoptServer, orEnd, type ServerAt } from './adopt-server.js';
+import { adoptServer, orEnd } from './adopt-server.js';
 import { keptSecret } from './kept-file.js';
-import { keptPort, samePort } from './kept-port.js';
 import { poll } from './poll.js';
 import { ensureCluster, POSTGRES_ROLE } from './postgres-cluster.js';
 import { postgresBinaries } from './postgres-binaries.js';
 import { answersQueries, ensureDatabase, findPostmaster } from './postgres-probe.js';
-import { postgresSettings, type PostgresOptions } from './postgres-settings.js';
+import {
+  POSTGRES_PORT,
+  POSTGRES_SOCKET,
+  postgresSettings,
+  type PostgresOptions,
+} from './postgres-settings.js';
 import { endProcess, isAlive, sendSignal } from './process-table.js';
 import { startServerProcess } from './server-process.js';
 import { openFolder, serverUser } from './server-user.js';
+import { openSocketFolder } from './socket-folder.js';
+import { socketUrl } from './socket-url.js';
 
 /** Where and how to run an embedded Postgres. */
 export interface StartPostgres extends Partial<PostgresOptions> {
-  /** Holds all of it: data, password, port, log. One server at a time. */
+  /** Holds all of it: data, password, socket, log. One server at a time. */
   readonly folder: string;
   /** Made if it is not there. */
   readonly database?: string;
@@ -26,7 +32,8 @@ export interface StartPostgres extends Partial<PostgresOptions> {
 export interface RunningPostgres {
   /** Connects as the owner of everything; holds the password. Stays the same over restarts. */
   readonly url: string;
-  readonly port: number;
+  /** The socket it listens on, and on nothing else. */
+  readonly socket: string;
   /** The server's process; another one after a restart. */
   readonly pid: number;
   /** Whether it was running before and was taken over. */
@@ -35,7 +42,7 @@ export interface RunningPostgres {
   stop(): Promise<void>;
   /** Sends a signal to the server's process, as a crash would. */
   kill(signal: NodeJS.Signals): void;
-  /** Stops (or after a kill: starts again), on the same port. */
+  /** Stops (or after a kill: starts again), on the same socket. */
   restart(): Promise<void>;
 }
 
@@ -54,6 +61,7 @@ export async function startPostgres(options: StartPostgres): Promise<RunningPost
   const { signal } = options;
   const user = await serverUser();
   const folder = await openFolder(options.folder, user);
+  const sockets = await openSocketFolder(folder, POSTGRES_SOCKET, user);
   const durable = options.durable ?? true;
   const logFile = join(folder, 'postgres.log');
   const password = await keptSecret(join(folder, 'password'));
@@ -62,40 +70,46 @@ export async function startPostgres(options: StartPostgres): Promise<RunningPost
   const data = await realpath(
     await ensureCluster({ initdb, folder: cluster, user, password, durable }),
   );
-  const urlOf = (port: number, database: string): string =>
-    `postgres://${POSTGRES_ROLE}:${password}@127.0.0.1:${port}/${database}`;
+  const socket = join(sockets.path, POSTGRES_SOCKET);
+  const urlOf = (name: string): string =>
+    socketUrl({
+      ...{ scheme: 'postgres', user: POSTGRES_ROLE, password, path: sockets.path },
+      ...{ port: POSTGRES_PORT, database: name },
+    });
 
-  const answers = (port: number) => answersQueries(urlOf(port, 'postgres'));
+  const answers = () => answersQueries(urlOf('postgres'));
 
-  async function adopt(): Promise<ServerAt | undefined> {
+  async function adopt(): Promise<number | undefined> {
     const found = await findPostmaster(data);
+    if (found === undefined) return undefined;
+    const isOnSocket = found.socketFolder === sockets.path;
     const how = { name: 'Postgres', data, answers, timeoutMs: START_MS, signal };
-    return found && adoptServer({ ...found, ...how, stopSteps: STOP_STEPS });
+    return adoptServer({ pid: found.pid, isOnSocket, ...how, stopSteps: STOP_STEPS });
   }
 
-  async function launch(choosePort: () => Promise<number>): Promise<ServerAt> {
+  async function launch(): Promise<number> {
     const deadline = performance.now() + START_MS;
     for (;;) {
-      // Whoever has the number in a stale pid file would make Postgres refuse to start.
+      await sockets.ensure();
+      // Whoever has the number in a stale file would make Postgres refuse to start.
       if ((await findPostmaster(data)) === undefined) {
-        await rm(join(data, 'postmaster.pid'), { force: true });
+        const stale = [join(data, 'postmaster.pid'), socket, `${socket}.lock`];
+        await Promise.all(stale.map((file) => rm(file, { force: true })));
       }
-      const port = await choosePort();
       const started = await startServerProcess({
         command: postgres,
-        args: ['-D', data, ...postgresSettings({ durable }, port)],
+        args: ['-D', data, ...postgresSettings({ durable }, sockets.path)],
         ...{ folder: cluster, logFile, user },
       });
       const look = async () => {
-        if (await answers(port)) return 'ready' as const;
+        if (await answers()) return 'ready' as const;
         return (await isAlive(started.pid)) ? undefined : ('ended' as const);
       };
       const outcome = await orEnd(started.pid, STOP_STEPS, () =>
         poll(deadline - performance.now(), look, { signal }),
       );
-      if (outcome === 'ready') return { pid: started.pid, port };
-      // The port may have been taken in between, or a killed server's children still hold its
-      // shared memory for a moment: both pass.
+      if (outcome === 'ready') return started.pid;
+      // A killed server's children still hold its shared memory for a moment: that passes.
       const said = await started.said();
       if (outcome === 'ended' && /in use|lock file/.test(said) && performance.now() < deadline) {
         continue;
@@ -108,28 +122,25 @@ export async function startPostgres(options: StartPostgres): Promise<RunningPost
   }
 
   const running = await adopt();
-  let server = running ?? (await launch(() => keptPort(join(folder, 'port'))));
+  let pid = running ?? (await launch());
   const database = options.database ?? POSTGRES_ROLE;
-  await ensureDatabase(urlOf(server.port, 'postgres'), database);
+  await ensureDatabase(urlOf('postgres'), database);
 
-  const stop = (): Promise<void> => endProcess(server.pid, STOP_STEPS);
   return {
-    get url() {
-      return urlOf(server.port, database);
-    },
-    get port() {
-      return server.port;
-    },
+    url: urlOf(database),
+    socket,
     get pid() {
-      return server.pid;
+      return pid;
     },
     adopted: running !== undefined,
-    stop,
-    kill: (signal) => void sendSignal(server.pid, signal),
+    stop: async () => {
+      await endProcess(pid, STOP_STEPS);
+      await sockets.leave();
+    },
+    kill: (signal) => void sendSignal(pid, signal),
     restart: async () => {
-      await stop();
-      const { port } = server;
-      server = await launch(() => samePort(port));
+      await endProcess(pid, STOP_STEPS);
+      pid = await launch();
     },
   };
 }

@@ -8,12 +8,12 @@ export type RedisReply = string | null | readonly RedisReply[];
  * a real client. Answers the last command's reply; an error reply of any of them is thrown.
  */
 export function redisCommands(
-  address: { readonly host: string; readonly port: number },
+  address: { readonly path: string } | { readonly host: string; readonly port: number },
   commands: readonly (readonly string[])[],
   timeoutMs = 2000,
 ): Promise<RedisReply> {
   return new Promise((resolve, reject) => {
-    const socket = connect(address.port, address.host);
+    const socket = connect(address);
     let received = Buffer.alloc(0);
     let at = 0;
     let missing = commands.length;

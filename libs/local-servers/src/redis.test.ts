@@ -1,6 +1,6 @@
-import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { needs } from '@floy/testing/needs';
 import { findRedis } from './find-redis.js';
@@ -43,9 +43,12 @@ describeRedis('a local Redis', () => {
   it('never evicts, appends to a file and asks for a password', async () => {
     expect(await server.command('CONFIG', 'GET', 'maxmemory-policy')).toContain('noeviction');
     expect(await server.command('CONFIG', 'GET', 'appendonly')).toContain('yes');
-    await expect(
-      redisCommands({ host: '127.0.0.1', port: server.port }, [['PING']]),
-    ).rejects.toThrow('NOAUTH');
+    await expect(redisCommands({ path: server.socket }, [['PING']])).rejects.toThrow('NOAUTH');
+  });
+
+  it('listens on no port, and on a socket that only its folder’s owner reaches', async () => {
+    expect(await server.command('CONFIG', 'GET', 'port')).toEqual(['port', '0']);
+    expect((await stat(dirname(server.socket))).mode & 0o777).toBe(0o700);
   });
 
   it('is adopted by a later start on the same folder', async () => {

@@ -1,18 +1,19 @@
-import { mkdir, realpath } from 'node:fs/promises';
+import { lstat, mkdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { adoptServer, orEnd, type ServerAt } from './adopt-server.js';
+import { adoptServer, orEnd } from './adopt-server.js';
 import type { RedisBinary } from './find-redis.js';
 import { keptSecret, readIfThere } from './kept-file.js';
-import { keptPort, samePort } from './kept-port.js';
 import { poll } from './poll.js';
 import { endProcess, isAlive, sendSignal } from './process-table.js';
 import { redisCommands, type RedisReply } from './redis-wire.js';
 import { startServerProcess } from './server-process.js';
 import { giveTo, openFolder, serverUser } from './server-user.js';
+import { openSocketFolder } from './socket-folder.js';
+import { socketUrl } from './socket-url.js';
 
 /** Which Redis to run, and where. */
 export interface StartRedis {
-  /** Holds all of it: data, password, port, log. One server at a time. */
+  /** Holds all of it: data, password, socket, log. One server at a time. */
   readonly folder: string;
   readonly binary: RedisBinary;
   /** Gives up the start; nothing runs when it then throws. */
@@ -23,7 +24,8 @@ export interface StartRedis {
 export interface RunningRedis {
   /** Holds the password. Stays the same over restarts. */
   readonly url: string;
-  readonly port: number;
+  /** The socket it listens on, and on nothing else. */
+  readonly socket: string;
   /** The server's process; another one after a restart. */
   readonly pid: number;
   /** Whether it was running before and was taken over. */
@@ -34,10 +36,11 @@ export interface RunningRedis {
   stop(): Promise<void>;
   /** Sends a signal to the server's process, as a crash would. */
   kill(signal: NodeJS.Signals): void;
-  /** Stops (or after a kill: starts again), on the same port with what was written down. */
+  /** Stops (or after a kill: starts again), on the same socket with what was written down. */
   restart(): Promise<void>;
 }
 
+const SOCKET = 'redis.sock';
 const START_MS = 30_000;
 const STOP_STEPS = [
   { signal: 'SIGTERM', waitMs: 10_000 },
@@ -45,8 +48,8 @@ const STOP_STEPS = [
 ] as const;
 
 /**
- * Starts Redis on a folder as a queue needs it (append-only file, never evicting, loopback, with a
- * password), or adopts the one that runs there since an earlier process of ours was killed.
+ * Starts Redis on a folder as a queue needs it (append-only file, never evicting, on no port, with
+ * a password), or adopts the one that runs there since an earlier process of ours was killed.
  */
 export async function startRedis({
   folder: path,
@@ -55,72 +58,72 @@ export async function startRedis({
 }: StartRedis): Promise<RunningRedis> {
   const user = await serverUser();
   const folder = await openFolder(path, user);
+  const sockets = await openSocketFolder(folder, SOCKET, user);
   await mkdir(join(folder, 'data'), { recursive: true, mode: 0o700 });
   const data = await realpath(join(folder, 'data'));
   await giveTo(user, data);
   const password = await keptSecret(join(folder, 'password'));
   const pidFile = join(data, 'redis.pid');
-  const portFile = join(folder, 'port');
+  const socket = join(sockets.path, SOCKET);
 
-  const ask = (port: number, ...words: string[]): Promise<RedisReply> =>
-    redisCommands({ host: '127.0.0.1', port }, [['AUTH', password], words]);
+  const command = (...words: string[]): Promise<RedisReply> =>
+    redisCommands({ path: socket }, [['AUTH', password], words]);
 
-  async function answers(port: number): Promise<true | undefined> {
+  async function answers(): Promise<true | undefined> {
     // While it loads its file it answers PING with an error.
-    return (await ask(port, 'PING').catch(() => undefined)) === 'PONG' ? true : undefined;
+    return (await command('PING').catch(() => undefined)) === 'PONG' ? true : undefined;
   }
 
-  async function adopt(): Promise<ServerAt | undefined> {
+  async function adopt(): Promise<number | undefined> {
     const pid = Number(await readIfThere(pidFile));
-    const port = Number(await readIfThere(portFile));
-    if (!pid || !port) return undefined;
+    if (!pid) return undefined;
+    const isOnSocket = (await lstat(socket).catch(() => undefined))?.isSocket() === true;
     const how = { name: 'Redis', data, answers, timeoutMs: START_MS, signal };
-    return adoptServer({ pid, port, ...how, stopSteps: STOP_STEPS });
+    return adoptServer({ pid, isOnSocket, ...how, stopSteps: STOP_STEPS });
   }
 
-  async function launch(choosePort: () => Promise<number>): Promise<ServerAt> {
-    const port = await choosePort();
+  async function launch(): Promise<number> {
+    await sockets.ensure();
+    // Redis binds over the socket of a killed one; one of those would look like the new one's.
+    await rm(socket, { force: true });
     const started = await startServerProcess({
       command: binary.path,
       args: ['-'],
       folder: data,
       logFile: join(folder, 'redis.log'),
       user,
-      input: redisSettings({ data, pidFile, port, password }),
+      input: redisSettings({ data, pidFile, socket, password }),
     });
     const look = async () => {
       if (!(await isAlive(started.pid))) return 'ended' as const;
-      return (await answers(port)) ? ('ready' as const) : undefined;
+      return (await answers()) ? ('ready' as const) : undefined;
     };
     const outcome = await orEnd(started.pid, STOP_STEPS, () => poll(START_MS, look, { signal }));
     if (outcome !== 'ready') {
       await endProcess(started.pid, [{ signal: 'SIGKILL', waitMs: 5000 }]);
       throw new Error(`Redis did not start on ${data}; it said:\n${await started.said()}`);
     }
-    return { pid: started.pid, port };
+    return started.pid;
   }
 
   const running = await adopt();
-  let server = running ?? (await launch(() => keptPort(portFile)));
-  const stop = (): Promise<void> => endProcess(server.pid, STOP_STEPS);
+  let pid = running ?? (await launch());
   return {
-    get url() {
-      return `redis://:${password}@127.0.0.1:${server.port}/0`;
-    },
-    get port() {
-      return server.port;
-    },
+    url: socketUrl({ scheme: 'redis', password, path: socket, database: '0' }),
+    socket,
     get pid() {
-      return server.pid;
+      return pid;
     },
     adopted: running !== undefined,
-    command: (...words) => ask(server.port, ...words),
-    stop,
-    kill: (signal) => void sendSignal(server.pid, signal),
+    command,
+    stop: async () => {
+      await endProcess(pid, STOP_STEPS);
+      await sockets.leave();
+    },
+    kill: (signal) => void sendSignal(pid, signal),
     restart: async () => {
-      await stop();
-      const { port } = server;
-      server = await launch(() => samePort(port));
+      await endProcess(pid, STOP_STEPS);
+      pid = await launch();
     },
   };
 }
@@ -129,13 +132,13 @@ export async function startRedis({
 function redisSettings(server: {
   data: string;
   pidFile: string;
-  port: number;
+  socket: string;
   password: string;
 }): string {
   return [
-    'bind 127.0.0.1',
-    `port ${server.port}`,
-    'protected-mode yes',
+    'port 0',
+    `unixsocket ${JSON.stringify(server.socket)}`,
+    'unixsocketperm 700',
     `requirepass ${server.password}`,
     `dir ${JSON.stringify(server.data)}`,
     // Written by the server itself before it touches its data: found again after any crash.

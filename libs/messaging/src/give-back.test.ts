@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
+import { serverAt } from '@floy/testing/server-at';
 import { startTcpProxy, type TcpProxy } from '@floy/testing/tcp-proxy';
 import { waitFor } from '@floy/testing/wait-for';
 import { consume, type Consumer } from './consume.js';
@@ -20,8 +21,7 @@ describeHere('work that ends while Postgres is away', () => {
 
   beforeAll(async () => {
     own = await createTestDatabase();
-    const { hostname, port } = new URL(own.url);
-    proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+    proxy = await startTcpProxy(serverAt(own.url));
     bus = await openBus(proxy.through(own.url), observer, own.url);
     keeper = bus.keeper('one');
     await waitFor('its session lock', () => keeper.taker());

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { UnavailableError } from '@floy/domain';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
+import { serverAt } from '@floy/testing/server-at';
 import { startTcpProxy, type TcpProxy } from '@floy/testing/tcp-proxy';
 import { waitFor } from '@floy/testing/wait-for';
 import { consume, type Consumer } from './consume.js';
@@ -28,8 +29,7 @@ describeHere('work and the errors it meets', () => {
 
   beforeAll(async () => {
     own = await createTestDatabase();
-    const { hostname, port } = new URL(own.url);
-    proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+    proxy = await startTcpProxy(serverAt(own.url));
     bus = await openBus(own.url, observer);
     // Only the connection that renews leases goes through the proxy.
     keeper = bus.keeper('one', proxy.through(own.url));

@@ -1,5 +1,5 @@
 import { Queue, Worker } from 'bullmq';
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import {
   jobOptions,
   jobQueue,
@@ -11,6 +11,21 @@ import {
 } from './bullmq-jobs.js';
 import type { QueueBackend } from './job-queue.js';
 
+type RedisAddress = Pick<RedisOptions, 'path' | 'username' | 'password' | 'db'> & { url?: string };
+
+/** How ioredis reaches the server of a URL: it knows no path in the place of the host. */
+function addressOf(url: string): RedisAddress {
+  const { hostname, username, password, pathname } = new URL(url);
+  const path = decodeURIComponent(hostname);
+  if (!path.startsWith('/')) return { url };
+  return {
+    path,
+    username: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+    db: Number(pathname.slice(1)),
+  };
+}
+
 /** Queues on a Redis. */
 export function createRedisBackend(url: string): QueueBackend {
   const reconnect = {
@@ -20,12 +35,12 @@ export function createRedisBackend(url: string): QueueBackend {
   // A producer must fail at once when Redis is away: the relay publishes again.
   const producer = {
     ...reconnect,
-    url,
+    ...addressOf(url),
     maxRetriesPerRequest: 1,
     enableOfflineQueue: false,
     commandTimeout: 1000,
   };
-  const consumer = { ...reconnect, url, maxRetriesPerRequest: null };
+  const consumer = { ...reconnect, ...addressOf(url), maxRetriesPerRequest: null };
   return {
     kind: 'redis',
     check: () => refuseEviction(url),
@@ -64,13 +79,15 @@ async function refuseEviction(url: string): Promise<void> {
 }
 
 async function withClient<T>(url: string, use: (client: Redis) => Promise<T>): Promise<T> {
-  const client = new Redis(url, {
+  const once = {
     lazyConnect: true,
     maxRetriesPerRequest: 0,
     connectTimeout: 800,
     commandTimeout: 800,
     retryStrategy: () => null,
-  });
+  };
+  const { url: address, ...socket } = addressOf(url);
+  const client = address ? new Redis(address, once) : new Redis({ ...socket, ...once });
   // A refused login is only told here; whoever waits hears that the connection is closed.
   let refusal: Error | undefined;
   client.on('error', (error) => (refusal ??= error));

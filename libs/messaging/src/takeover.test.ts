@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { leaseMs, leaseRenewalMs } from '@floy/database/leases';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
+import { serverAt } from '@floy/testing/server-at';
 import { startTcpProxy, type TcpProxy } from '@floy/testing/tcp-proxy';
 import { waitFor } from '@floy/testing/wait-for';
 import { consume, type Consumer } from './consume.js';
@@ -30,8 +31,7 @@ describeHere('the work of a worker', () => {
 
   beforeAll(async () => {
     own = await createTestDatabase();
-    const { hostname, port } = new URL(own.url);
-    proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+    proxy = await startTcpProxy(serverAt(own.url));
     bus = await openBus(own.url, observer);
     relay = startRelay(bus.database, bus.publisher, () => undefined);
     keeper = bus.keeper('the other');

@@ -4,6 +4,7 @@ import { findRedis } from '@floy/local-servers/find-redis';
 import { startRedis, type RunningRedis } from '@floy/local-servers/redis';
 import { redisCommands, type RedisReply } from '@floy/local-servers/redis-wire';
 import { dockerAnswers, startContainer } from './docker.js';
+import { serverAt } from './server-at.js';
 import { runFolder } from './test-run.js';
 
 /** A Redis of a test file's own. */
@@ -87,7 +88,6 @@ function asker(text: string): (database: number, words: string[]) => Promise<Red
   const url = new URL(text);
   const words = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
   const login = url.password ? [['AUTH', ...words.filter(Boolean)]] : [];
-  const address = { host: url.hostname, port: Number(url.port || 6379) };
   return (database, command) =>
-    redisCommands(address, [...login, ['SELECT', String(database)], command]);
+    redisCommands(serverAt(text), [...login, ['SELECT', String(database)], command]);
 }

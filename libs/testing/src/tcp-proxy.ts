@@ -1,5 +1,6 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerAt } from './server-at.js';
 
 /** A way to a server that can be disturbed: what a network does, between two ends that are well. */
 export interface TcpProxy {
@@ -22,14 +23,17 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** Starts a proxy to a server. */
-export async function startTcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
+/** Starts a proxy to a server, on a port whether or not the server is on one. */
+export async function startTcpProxy(target: ServerAt): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let mode: 'open' | 'cut' | 'drop' = 'open';
   let delayMs = 0;
 
+  // Only TCP knows a reset; a socket of this machine is just closed.
+  const reset = (socket: Socket): void =>
+    void (socket.remoteAddress === undefined ? socket.destroy() : socket.resetAndDestroy());
   const resetAll = (): void => {
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) reset(socket);
   };
   const keep = (socket: Socket): void => {
     sockets.add(socket.setNoDelay(true));
@@ -61,7 +65,7 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
       }),
     );
     from.on('end', () => send(() => to.end()));
-    from.on('close', (failed) => send(() => (failed ? to.resetAndDestroy() : to.destroySoon())));
+    from.on('close', (failed) => send(() => (failed ? reset(to) : to.destroySoon())));
   }
 
   const server = createServer({ allowHalfOpen: true }, (client) => {

@@ -6,6 +6,7 @@ import { createListener, type Listener } from '@floy/database/listener';
 import { createSealer } from '@floy/secrets/sealing';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
+import { serverAt } from '@floy/testing/server-at';
 import { startTcpProxy, type TcpProxy } from '@floy/testing/tcp-proxy';
 import { waitFor } from '@floy/testing/wait-for';
 import { createGatewayApp } from './gateway-app.js';
@@ -24,8 +25,7 @@ describePostgres('without Postgres', () => {
 
   beforeAll(async () => {
     db = await createTestDatabase();
-    const url = new URL(db.url);
-    proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
+    proxy = await startTcpProxy(serverAt(db.url));
     const through = proxy.through(db.url);
     database = createDatabase({ url: through, applicationName: 'floy-test' });
     listener = createListener(through, () => undefined);

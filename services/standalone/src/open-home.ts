@@ -62,7 +62,7 @@ export async function openHome(
     if (config.FLOY_DATABASE_URL !== undefined) return config.FLOY_DATABASE_URL;
     const server = await startPostgres({ folder: join(folder, 'postgres'), signal });
     closers.push(watchServer('postgres', server, logger));
-    logger.info({ adopted: server.adopted, port: server.port }, 'Postgres runs');
+    logger.info({ adopted: server.adopted, socket: server.socket }, 'Postgres runs');
     return server.url;
   }
 
@@ -75,7 +75,7 @@ export async function openHome(
     }
     const server = await startRedis({ folder: join(folder, 'redis'), binary, signal });
     closers.push(watchServer('redis', server, logger));
-    logger.info({ adopted: server.adopted, port: server.port }, 'Redis runs');
+    logger.info({ adopted: server.adopted, socket: server.socket }, 'Redis runs');
     return server.url;
   }
 
