@@ -2,6 +2,7 @@ import { catalogues, type Catalogues } from '@floy/contracts';
 import type { Knex } from 'knex';
 import pg from 'pg';
 import { createAfterCommit, type CommittedEvent, type Publisher } from './after-commit.js';
+import { ProvenClient } from './proven-client.js';
 import { createBuilder, createQueriesOn } from './queries.js';
 import { createConnect, createRunAnywhere, createStatements } from './statements.js';
 import { runTransaction, type Transaction } from './transaction.js';
@@ -92,6 +93,7 @@ const getTypeParser = ((oid: number, format?: 'text' | 'binary') =>
 export function createDatabase(options: DatabaseOptions): Database {
   const pool = new pg.Pool({
     ...connectionSettings(options.url, options.applicationName),
+    Client: ProvenClient,
     max: options.poolSize ?? 10,
     idleTimeoutMillis: 60_000,
     // Statements that are sent without waiting in between travel together.

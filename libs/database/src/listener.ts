@@ -1,7 +1,8 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { nudgeChannel, type Nudge } from './after-commit.js';
 import { connectionSettings } from './database.js';
 import { postgresError } from './outages.js';
+import { ProvenClient } from './proven-client.js';
 
 export interface Listener {
   /**
@@ -35,7 +36,7 @@ export function createListener(url: string, onError: (error: Error) => void): Li
 
   async function connect(): Promise<void> {
     if (closed) return;
-    const next = new pg.Client(connectionSettings(url, 'floy-listener'));
+    const next = new ProvenClient(connectionSettings(url, 'floy-listener'));
     client = next;
     next.on('error', (error) => {
       onError(postgresError(error));

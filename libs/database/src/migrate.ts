@@ -1,9 +1,10 @@
 import knex, { type Knex } from 'knex';
-import pg from 'pg';
+import type pg from 'pg';
 import { transitions, type Machine } from '@floy/domain';
 import { newId } from './ids.js';
 import { tables } from './machine-tables.js';
 import * as core from './migrations/0001-core.js';
+import { ProvenClient } from './proven-client.js';
 
 const migrations: Record<string, { up(knex: Knex): Promise<void> }> = {
   '0001-core': core,
@@ -17,6 +18,7 @@ export async function migrate(url: string): Promise<void> {
     connection: connection as Knex.PgConnectionConfig,
     pool: { min: 0, max: 2 },
   });
+  (pool.client as { driver: object }).driver = { Client: ProvenClient };
   try {
     await withMigrationLock(url, async () => {
       await pool.migrate.latest({
@@ -47,7 +49,7 @@ export async function migrate(url: string): Promise<void> {
  * An advisory lock ends with its connection; under it the row can be put right.
  */
 async function withMigrationLock(url: string, work: () => Promise<void>): Promise<void> {
-  const client = new pg.Client(migrationSettings(url));
+  const client = new ProvenClient(migrationSettings(url));
   await client.connect();
   try {
     await client.query("SELECT pg_advisory_lock(hashtext('floy migrations'))");

@@ -1,8 +1,9 @@
 import { connectionSettings } from '@floy/database/database';
 import { lockHolder, type AskPostgres } from '@floy/database/holders';
 import { postgresError } from '@floy/database/outages';
+import { ProvenClient } from '@floy/database/proven-client';
 import { createStatements } from '@floy/database/statements';
-import pg from 'pg';
+import type pg from 'pg';
 
 /** The connection that renews leases, with the holder's session lock on it. */
 export interface LeaseSession {
@@ -28,7 +29,7 @@ export function createLeaseSession(
 
   async function connect(): Promise<AskPostgres> {
     const statements = createStatements();
-    const client = new pg.Client({
+    const client = new ProvenClient({
       ...connectionSettings(url, `floy-leases ${holder}`),
       connectionTimeoutMillis: answerMs,
       query_timeout: answerMs,

@@ -8,6 +8,7 @@ import {
 import { setTimeout as delay } from 'node:timers/promises';
 import { statementLimitMs } from '@floy/database/database';
 import { postgresError } from '@floy/database/outages';
+import { ProvenClient } from '@floy/database/proven-client';
 import pg from 'pg';
 import {
   jobOptions,
@@ -31,6 +32,7 @@ export function createPostgresQueueBackend(url: string): QueueBackend {
   // has to name the schema itself.
   const pool = createPatientPool({
     connectionString: url,
+    Client: ProvenClient,
     max: 20,
     application_name: 'floy-queue',
     connectionTimeoutMillis: 2000,

@@ -1,6 +1,6 @@
 import { UnavailableError } from '@floy/domain';
-import pg from 'pg';
 import { connectionSettings, type Database } from '../database.js';
+import { ProvenClient } from '../proven-client.js';
 
 /** A request that took this long asks whether Postgres is there at all. Milliseconds. */
 const PATIENCE_MS = 150;
@@ -69,7 +69,7 @@ function pause(ms: number, done: AbortSignal): Promise<void> {
 }
 
 async function tryOnce(url: string): Promise<boolean> {
-  const client = new pg.Client({
+  const client = new ProvenClient({
     ...connectionSettings(url, 'floy-probe'),
     connectionTimeoutMillis: PROBE_MS,
     query_timeout: PROBE_MS,
