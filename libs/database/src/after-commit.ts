@@ -6,6 +6,8 @@ export interface OutgoingMessage {
   id: string;
   kind: MessageKind;
   claims: number;
+  /** How often the relay has published it, this time included. */
+  publishes?: number;
 }
 
 export interface Publisher {

@@ -31,7 +31,7 @@ export function processJob(process: JobProcessor) {
 }
 
 /** A queue that tells of its failures by UnavailableError. */
-export function jobQueue(queue: Queue): JobQueue {
+export function jobQueue(queue: Queue, mend: () => Promise<void>): JobQueue {
   quiet(queue);
   return {
     async add(jobs) {
@@ -42,6 +42,8 @@ export function jobQueue(queue: Queue): JobQueue {
       }));
       await queue.addBulk(bulk).catch((error: unknown) => Promise.reject(queueIsAway(error)));
     },
+    waits: async (jobId) => (await queue.getJob(jobId)) !== undefined,
+    mend,
     bullmq: queue,
     close: () => queue.close(),
   };

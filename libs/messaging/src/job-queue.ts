@@ -1,9 +1,26 @@
 import type { Queue } from 'bullmq';
 
+/** A message on its way to a worker. */
+export interface Job {
+  /** The message's. */
+  readonly id: string;
+  readonly kind: string;
+  readonly jobId: string;
+  /** How often the relay has published it, this time included. */
+  readonly publishes?: number;
+}
+
 /** A queue to put jobs on; the same id again does nothing while the first is there. */
 export interface JobQueue {
   /** Throws UnavailableError where the queue did not take them. */
-  add(jobs: { kind: string; jobId: string; id: string }[]): Promise<void>;
+  add(jobs: readonly Job[]): Promise<void>;
+  /** Whether this job is on the queue still. Throws where that cannot be told. */
+  waits(jobId: string): Promise<boolean>;
+  /**
+   * Puts right what keeps jobs from being taken, at the price of those that are on the queue: the
+   * relay brings them back.
+   */
+  mend(): Promise<void>;
   /** For the board only. */
   readonly bullmq: Queue;
   close(): Promise<void>;

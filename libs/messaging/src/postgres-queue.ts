@@ -59,13 +59,13 @@ export function createPostgresQueueBackend(url: string): QueueBackend {
         throw postgresError(error);
       }
     },
-    queue: (name) =>
-      jobQueue(
-        new bound.Queue(name, {
-          connection: pool,
-          defaultJobOptions: jobOptions,
-        }) as unknown as Queue,
-      ),
+    queue(name) {
+      const queue = new bound.Queue(name, {
+        connection: pool,
+        defaultJobOptions: jobOptions,
+      }) as unknown as Queue;
+      return jobQueue(queue, () => queue.resume());
+    },
     worker: (name, process, options) =>
       jobWorker(
         new bound.Worker<JobData>(name, processJob(process), {

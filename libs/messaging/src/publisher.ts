@@ -1,4 +1,4 @@
-import { messageCatalogue, type MessageCatalogue } from '@floy/contracts';
+import { messageCatalogue, type MessageCatalogue, type MessageKind } from '@floy/contracts';
 import { UnavailableError } from '@floy/domain';
 import type { OutgoingMessage, Publisher } from '@floy/database/after-commit';
 import type { JobQueue, QueueBackend } from './job-queue.js';
@@ -7,6 +7,8 @@ import type { JobQueue, QueueBackend } from './job-queue.js';
 const publishTimeoutMs = 1500;
 
 export interface BusPublisher extends Publisher {
+  /** The kinds of messages that this process works on. */
+  ownKinds(): MessageKind[];
   /** The queues themselves, for the board. */
   readonly queues: ReadonlyMap<string, JobQueue>;
   close(): Promise<void>;
@@ -15,15 +17,22 @@ export interface BusPublisher extends Publisher {
 /**
  * Puts committed messages on their queues. The job's id is `<id>.<claims>`: publishing a message
  * again while it waits does nothing, and a copy of one that was claimed meanwhile is a new job.
+ *
+ * @param hasWorker whether this process takes jobs from a queue
  */
 export function createPublisher(
   backend: QueueBackend,
   catalogue: MessageCatalogue = messageCatalogue,
+  hasWorker: (queue: string) => boolean = () => false,
 ): BusPublisher {
   const names = new Set(Object.values(catalogue).map(({ queue }) => queue));
   const queues = new Map([...names].map((name) => [name, backend.queue(name)]));
   return {
     queues,
+    ownKinds: () =>
+      Object.entries(catalogue)
+        .filter(([, { queue }]) => hasWorker(queue))
+        .map(([kind]) => kind as MessageKind),
     async publish(messages) {
       const batches = new Map<string, OutgoingMessage[]>();
       for (const message of messages) {
@@ -38,7 +47,7 @@ export function createPublisher(
             queues
               .get(name)
               ?.add(
-                batch.map(({ id, kind, claims }) => ({ kind, id, jobId: `${id}.${claims}` })),
+                batch.map((message) => ({ ...message, jobId: `${message.id}.${message.claims}` })),
               ) ?? Promise.resolve(),
           ),
         ),

@@ -50,6 +50,7 @@ export function createRedisBackend(url: string): QueueBackend {
           connection: producer,
           defaultJobOptions: jobOptions,
         }),
+        () => forget(url, name),
       ),
     worker: (name, process, options) =>
       jobWorker(
@@ -63,6 +64,18 @@ export function createRedisBackend(url: string): QueueBackend {
       withClient(url, async (client) => (await client.ping()) === 'PONG').catch(() => false),
     close: async () => undefined,
   };
+}
+
+/** Removes a queue whole: keys of a wrong type, a pause, and the jobs on it. */
+function forget(url: string, name: string): Promise<void> {
+  return withClient(url, async (client) => {
+    let cursor = '0';
+    do {
+      const [next, keys] = await client.scan(cursor, 'MATCH', `bull:${name}:*`, 'COUNT', 1000);
+      if (keys.length > 0) await client.unlink(...keys);
+      cursor = next;
+    } while (cursor !== '0');
+  });
 }
 
 async function refuseEviction(url: string): Promise<void> {

@@ -35,7 +35,7 @@ describeHere('what the relay tells of', () => {
     const told: Backlog[][] = [];
     const relay = startRelay(
       database,
-      { publish: async () => undefined },
+      { publish: async () => undefined, ownKinds: () => [] },
       () => undefined,
       (backlog) => told.push(backlog),
     );
@@ -55,6 +55,7 @@ describeHere('what the relay tells of', () => {
     );
     const published: string[] = [];
     const publisher = {
+      ownKinds: () => [],
       publish: async (messages: { kind: string }[]) =>
         void published.push(...messages.map(({ kind }) => kind)),
     };

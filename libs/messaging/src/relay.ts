@@ -1,6 +1,6 @@
 import type { MessageKind } from '@floy/contracts';
-import type { Publisher } from '@floy/database/after-commit';
 import type { Database } from '@floy/database/database';
+import type { BusPublisher } from './publisher.js';
 
 export interface Relay {
   stop(): Promise<void>;
@@ -18,7 +18,10 @@ interface DueMessage {
   id: string;
   kind: MessageKind;
   claims: number;
+  publishes: number;
 }
+
+type Publisher = Pick<BusPublisher, 'publish' | 'ownKinds'>;
 
 /** Messages of a kind that are due and that nobody has in hand. */
 export interface Backlog {
@@ -85,28 +88,38 @@ export function startRelay(
   };
 }
 
+/**
+ * What was published in vain is left so long to a relay beside its workers, which can hand it over
+ * where the queue does not deliver.
+ */
+const graceSql = "interval '2 seconds'";
+
 /** One pass; answers after how many milliseconds the next is worth it. */
 async function relayOnce(database: Database, publisher: Publisher): Promise<number> {
   // Kinds that only a newer Floy beside this one knows are for its relays.
   const kinds = Object.keys(database.catalogues.messages);
+  const own = publisher.ownKinds();
   const { rows } = await database.knex.raw<{ rows: DueMessage[] }>(
     `WITH due AS (
        SELECT id FROM messages
        WHERE done_at IS NULL AND publish_at <= clock_timestamp() AND kind = ANY(?)
+         AND (publishes = 0 OR kind = ANY(?) OR publish_at <= clock_timestamp() - ${graceSql})
        ORDER BY publish_at LIMIT ${batchSize} FOR UPDATE SKIP LOCKED
      )
      UPDATE messages m
      SET publishes = publishes + 1,
          publish_at = clock_timestamp() + make_interval(secs => least(2 * (publishes + 1), 10))
-     FROM due WHERE m.id = due.id RETURNING m.id, m.kind, m.claims`,
-    [kinds],
+     FROM due WHERE m.id = due.id RETURNING m.id, m.kind, m.claims, m.publishes`,
+    [kinds, own],
   );
   if (rows.length > 0) await publisher.publish(rows);
   if (rows.length === batchSize) return 0;
   const next = await database.knex.raw<{ rows: { pause: number | null }[] }>(
-    `SELECT extract(epoch FROM min(publish_at) - clock_timestamp())::float8 * 1000 AS pause
+    `SELECT extract(epoch FROM min(publish_at
+       + CASE WHEN publishes = 0 OR kind = ANY(?) THEN interval '0' ELSE ${graceSql} END
+     ) - clock_timestamp())::float8 * 1000 AS pause
      FROM messages WHERE done_at IS NULL AND kind = ANY(?)`,
-    [kinds],
+    [own, kinds],
   );
   const pause = next.rows[0]?.pause ?? longestPauseMs;
   return Math.min(Math.max(pause, shortestPauseMs), longestPauseMs);

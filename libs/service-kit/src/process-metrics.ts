@@ -1,6 +1,7 @@
 import type { Database } from '@floy/database/database';
 import { readQueueDepths } from '@floy/messaging/queue-depth';
 import type { BusPublisher } from '@floy/messaging/publisher';
+import type { SteadyBackend } from '@floy/messaging/steady-backend';
 import type { Metrics } from './metrics.js';
 
 /** The connections to Postgres that a process shares, for its metrics. */
@@ -22,6 +23,22 @@ export function observePool(metrics: Metrics, database: Pick<Database, 'poolDept
     'Callers in this process that wait for a connection to Postgres',
     [],
     () => [{ labels: {}, value: database.poolDepth().waiting }],
+  );
+}
+
+/** Whether the queues that a process takes jobs from deliver. */
+export function observeDeliveries(
+  metrics: Metrics,
+  backend: Pick<SteadyBackend, 'deliveries'>,
+): void {
+  metrics.sampled(
+    'floy_queue_delivers',
+    'Whether jobs come out of a queue that this process takes jobs from: 1, or 0',
+    ['queue'],
+    () =>
+      backend
+        .deliveries()
+        .map(({ queue, delivers }) => ({ labels: { queue }, value: delivers ? 1 : 0 })),
   );
 }
 

@@ -7,13 +7,15 @@ import { createDatabase } from '@floy/database/database';
 import { createListener } from '@floy/database/listener';
 import { createLeaseKeeper } from '@floy/messaging/lease-keeper';
 import { createPublisher } from '@floy/messaging/publisher';
+import type { Delivery } from '@floy/messaging/queue-watch';
 import { createQueueBackend } from '@floy/messaging/queue-backend';
 import { startRelay } from '@floy/messaging/relay';
+import { createSteadyBackend } from '@floy/messaging/steady-backend';
 import { createSealer, parseEncryptionKeys } from '@floy/secrets/sealing';
 import { messageOf, UnavailableError } from '@floy/domain';
 import { createHistoryObserver } from './history-observer.js';
-import type { Checks } from './ops-server.js';
-import { observePool } from './process-metrics.js';
+import type { Check, Checks } from './ops-server.js';
+import { observeDeliveries, observePool } from './process-metrics.js';
 import type { ServiceProcess } from './run-service.js';
 import type { ServiceDeps } from './service.js';
 import { createWorkObserver } from './work-observer.js';
@@ -65,13 +67,19 @@ async function open(
   opened: (() => Promise<unknown>)[],
 ): Promise<Omit<Runtime, 'close'>> {
   const url = config.FLOY_DATABASE_URL;
-  const backend = createQueueBackend(config.FLOY_REDIS_URL ?? url);
+  const backend = createSteadyBackend(createQueueBackend(config.FLOY_REDIS_URL ?? url), {
+    tell: ({ queue, delivers, reason }) =>
+      delivers
+        ? logger.info({ queue }, 'A queue delivers again')
+        : logger.warn({ queue, reason }, 'A queue does not deliver: its work is handed over'),
+  });
   opened.push(() => backend.close());
   // First: a queue that finds the database without the queue's tables never looks again. A Redis
   // that is away may come later; one that evicts keys is refused.
   if (backend.kind === 'postgres') await patiently(() => backend.check(), shutdown);
   else await backend.check().catch((error: unknown) => refuseUnlessAway(error, logger));
-  const publisher = createPublisher(backend, catalogues.messages);
+  const publisher = createPublisher(backend, catalogues.messages, backend.hasWorker);
+  observeDeliveries(metrics, backend);
   const database = createDatabase({
     url,
     applicationName: `floy-${name}`,
@@ -135,15 +143,20 @@ async function open(
         postgres: postgres
           ? { status: 'ok' }
           : { status: 'down', reason: 'Postgres cannot be reached' },
-        queue: queue
-          ? { status: 'ok' }
-          : {
-              status: 'degraded',
-              reason: 'the queue cannot be reached: what needs a worker waits',
-            },
+        queue: queueCheck(queue, backend.deliveries()),
       };
     },
   };
+}
+
+function queueCheck(reachable: boolean, deliveries: readonly Delivery[]): Check {
+  if (!reachable) {
+    return { status: 'degraded', reason: 'the queue cannot be reached: work comes late' };
+  }
+  const standing = deliveries.filter(({ delivers }) => !delivers);
+  if (standing.length === 0) return { status: 'ok' };
+  const names = standing.map(({ queue, reason }) => `${queue} (${reason})`).join(', ');
+  return { status: 'degraded', reason: `no work comes through the queue, only late: ${names}` };
 }
 
 /** How long a start waits for a Postgres that is away, and how often it looks. Milliseconds. */
