@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -16,8 +16,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { findRedis } from '@floy/local-servers/find-redis';
+import { redisCommands } from '@floy/local-servers/redis-wire';
 import { settings } from '@floy/service-kit/settings';
-import { needsRoot } from '@floy/testing/needs';
+import { needs, needsRoot } from '@floy/testing/needs';
+import { waitFor } from '@floy/testing/wait-for';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { parse } from 'yaml';
 
@@ -130,7 +133,7 @@ const users = Object.fromEntries(
 );
 const floy = users['floy'] ?? 0;
 const builds = users['floy-build'] ?? 0;
-const keyFiles = ['admin/token', 'database/url', 'keys/encryption-key'];
+const keyFiles = ['admin/token', 'database/url', 'keys/encryption-key', 'queue/url'];
 /** Which keys a service has in its volumes. */
 const keysOf = ({ volumes = [] }: Service): string[] =>
   keyFiles.filter((file) =>
@@ -147,10 +150,11 @@ describe('the keys of a fleet', () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
   const make = (): Record<string, string> => {
     const script = join(root, 'deploy/images/make-keys.mjs');
-    const { status, stderr } = spawnSync(process.execPath, [script, folder, folder]);
+    const folders = [folder, join(folder, 'postgres'), join(folder, 'redis')];
+    const { status, stderr } = spawnSync(process.execPath, [script, ...folders]);
     expect([status, String(stderr)]).toEqual([0, '']);
     return Object.fromEntries(
-      ['password', ...keyFiles].map((name) => [
+      ['postgres/password', 'redis/password', ...keyFiles].map((name) => [
         name,
         readFileSync(join(folder, name), 'utf8').trim(),
       ]),
@@ -161,7 +165,9 @@ describe('the keys of a fleet', () => {
     mkdirSync(join(folder, 'admin'));
     writeFileSync(join(folder, 'admin/token.new'), 'ha', { mode: 0o400 });
     const made = make();
-    expect(made['database/url']).toContain(`:${made['password']}@postgres`);
+    expect(made['database/url']).toContain(`:${made['postgres/password']}@postgres`);
+    expect(made['queue/url']).toBe(`redis://:${made['redis/password']}@redis:6379/0`);
+    expect(made['redis/password']).not.toBe(made['postgres/password']);
     expect(Buffer.from(made['keys/encryption-key'] ?? '', 'base64')).toHaveLength(32);
     expect(make()).toEqual(made);
     for (const file of keyFiles) {
@@ -172,17 +178,17 @@ describe('the keys of a fleet', () => {
   });
 
   it('are given to those who read them, and to nobody else', () => {
-    const both = ['database/url', 'keys/encryption-key'];
+    const common = ['database/url', 'keys/encryption-key', 'queue/url'];
     expect(Object.fromEntries(services.map(([name, service]) => [name, keysOf(service)]))).toEqual({
       postgres: [],
       redis: [],
       keys: keyFiles,
       migrate: ['database/url'],
       'api-gateway': keyFiles,
-      'deployment-manager': both,
-      'workflow-manager': both,
-      'build-runner': both,
-      'physical-deployer': both,
+      'deployment-manager': common,
+      'workflow-manager': common,
+      'build-runner': common,
+      'physical-deployer': common,
     });
     for (const [name, service] of ours) {
       if (name === 'keys') continue;
@@ -191,10 +197,12 @@ describe('the keys of a fleet', () => {
         .map(([, file]) => file.replace('/var/lib/floy/', ''));
       expect([name, reads.toSorted()]).toEqual([name, keysOf(service)]);
     }
-    const own = services.filter(([, { volumes = [] }]) =>
-      volumes.some((volume) => volume.startsWith('postgres-password:')),
-    );
-    expect(own.map(([name]) => name)).toEqual(['postgres', 'keys']);
+    for (const server of ['postgres', 'redis']) {
+      const own = services.filter(([, { volumes = [] }]) =>
+        volumes.some((volume) => volume.startsWith(`${server}-password:`)),
+      );
+      expect(own.map(([name]) => name)).toEqual([server, 'keys']);
+    }
   });
 
   it('belong to a user that builds are not', () => {
@@ -206,6 +214,38 @@ describe('the keys of a fleet', () => {
     expect(runner?.security_opt).toContain('no-new-privileges:true');
     for (const [name, { user }] of ours) {
       if (name !== 'build-runner') expect([name, user]).toEqual([name, undefined]);
+    }
+  });
+});
+
+const redisServer = await findRedis(process.env['PATH'] ?? '');
+const describeRedis = await needs(
+  'redis as a local program',
+  redisServer?.path,
+  'install redis-server (6.2 or later)',
+);
+
+describeRedis('the Redis of a fleet', () => {
+  it('answers nobody without the password that services are given', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'floy-redis-'));
+    const script = join(root, 'deploy/images/make-keys.mjs');
+    spawnSync(process.execPath, [script, folder, join(folder, 'p'), join(folder, 'r')]);
+    const [, conf = '', ...words] = compose.services['redis']?.command ?? [];
+    const path = join(folder, 'redis.sock');
+    const here = ['--port', '0', '--unixsocket', path, '--dir', folder];
+    const file = conf.replace('/var/lib/floy-redis', join(folder, 'r'));
+    const server = spawn(redisServer?.path ?? '', [file, ...words, ...here], { stdio: 'ignore' });
+    try {
+      const refusal = () =>
+        redisCommands({ path }, [['PING']]).catch((error: Error) =>
+          error.message.includes('NOAUTH'),
+        );
+      expect(await waitFor('its refusal', async () => (await refusal()) === true)).toBe(true);
+      const { password } = new URL(readFileSync(join(folder, 'queue/url'), 'utf8').trim());
+      expect(await redisCommands({ path }, [['AUTH', password], ['PING']])).toBe('PONG');
+    } finally {
+      server.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 });

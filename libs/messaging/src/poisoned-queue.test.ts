@@ -65,64 +65,102 @@ describeHere('a queue that somebody has poisoned', () => {
     await own.drop();
   });
 
-  async function start(): Promise<void> {
+  async function start(handle = async (): Promise<void> => undefined): Promise<void> {
     const handlers: HandlersOf<typeof queue> = {
       'start-deployment': {
-        handle: async (_, { deployment_id }) => (seen.push(deployment_id), { done: true }),
+        handle: async (_, { deployment_id }) => {
+          await handle();
+          seen.push(deployment_id);
+          return { done: true };
+        },
         dead: async () => undefined,
       },
       'deployment-ended': { handle: async () => ({ done: true }), dead: async () => undefined },
     };
-    consumer = consume({ database, backend, keeper, observer }, queue, handlers, {
-      concurrency: 4,
-    });
-    await works('before');
+    const deps = { database, backend, keeper, observer };
+    consumer = consume(deps, queue, handlers, { concurrency: 2 });
   }
+  const send = (id: string) =>
+    database.transaction(async (tx) => tx.send('start-deployment', { deployment_id: id }));
   async function works(id: string): Promise<void> {
-    await database.transaction(async (tx) => tx.send('start-deployment', { deployment_id: id }));
+    await send(id);
     await waitFor(`${id} to be worked on`, () => seen.includes(id));
   }
   const delivers = () => backend.deliveries().every((each) => each.delivers);
-  const heals = () => waitFor('the queue to deliver', delivers);
 
   const key = (name: string) => `bull:${queue}:${name}`;
   const retype = (name: string) => async () => {
     await redis.command('DEL', key(name));
     await redis.command('SET', key(name), 'x');
   };
+  const set = (field: string, value: string) => () =>
+    redis.command('HSET', key('meta'), field, value);
+
   it.each<[string, () => Promise<unknown>]>([
     ['its settings made a text', retype('meta')],
     ['its waiting jobs made a text', retype('wait')],
     ['its jobs in work made a text', retype('active')],
     ['its marker made a text', retype('marker')],
     ['its history made a text', retype('events')],
-    ['its counter made a text that is no number', retype('id')],
-    ['its priorities made a text', retype('prioritized')],
     ['its timers made a text', retype('delayed')],
-    ['its look for dead workers made a text', retype('stalled')],
-    ['a pause that nobody ends', () => redis.command('HSET', key('meta'), 'paused', '1')],
-    ['a limit of one job', () => redis.command('HSET', key('meta'), 'concurrency', '0')],
-    [
-      'a rate that is used up',
-      () => redis.command('SET', key('limiter'), '9999999', 'PX', '900000'),
-    ],
+    ['its counter made no number', retype('id')],
+    ['its dead workers made a text', retype('stalled')],
+    ['a pause that nobody ends', set('paused', '1')],
+    ['a limit of no job', set('concurrency', '0')],
   ])(
-    'goes on with its work, and heals: %s',
+    'goes on with its work, says so, and heals: %s',
     async (_, poison) => {
       await start();
+      await works('before');
       await poison();
       for (const id of ['first', 'second', 'third']) await works(id);
-      await heals();
+      await waitFor('the stand to be told', () => told.some((each) => !each.delivers));
+      expect(told[0]).toMatchObject({ queue, delivers: false });
+      await waitFor('its end to be told', () => told.at(-1)?.delivers === true);
       await works('healed');
-      await waitFor('a probe that was taken', () => delivers());
     },
     30_000,
   );
 
-  it('says so, naming the queue, for as long as it lasts', async () => {
+  it.each<[string, () => Promise<unknown>]>([
+    ['its priorities made a text', retype('prioritized')],
+    [
+      'a rate that is used up',
+      () => redis.command('SET', key('limiter'), '999999', 'PX', '900000'),
+    ],
+  ])('is not even slowed down by %s', async (_, poison) => {
     await start();
-    await redis.command('HSET', key('meta'), 'paused', '1');
-    await waitFor('the stand to be told', () => told.length === 2);
+    await poison();
+    for (const id of ['first', 'second']) await works(id);
+    expect(told).toEqual([]);
+  });
+
+  it('does no more at once than its workers would', async () => {
+    let [active, most] = [0, 0];
+    let go = (): void => undefined;
+    const held = new Promise<void>((resolve) => (go = resolve));
+    await start(async () => {
+      most = Math.max(most, (active += 1));
+      await held;
+      active -= 1;
+    });
+    // Two are taken from the queue before it is poisoned, or after: the slots are the same.
+    await send('one');
+    await waitFor('the first to be in work', () => active === 1);
+    await retype('meta')();
+    for (const id of ['two', 'three', 'four']) await send(id);
+    await waitFor('the second to be in work', () => active === 2);
+    const tried = "SELECT 1 FROM messages WHERE subject = 'four' AND publishes > 0";
+    await waitFor('the last to be tried again', async () => (await own.query(tried)).length > 0);
+    go();
+    await waitFor('all to be done', () => seen.length === 4, { timeoutMs: 20_000 });
+    expect(most).toBe(2);
+  }, 30_000);
+
+  it('is named, with the reason, for as long as it stands', async () => {
+    await start();
+    await set('paused', '1')();
+    await waitFor('the stand and its end to be told', () => told.length === 2);
     expect(told).toEqual([
       { queue, delivers: false, reason: 'nobody takes jobs from it' },
       { queue, delivers: true },
@@ -142,7 +180,7 @@ describeHere('a queue that somebody has poisoned', () => {
       expect(backend.deliveries()[0]?.reason).toMatch(/OOM|READONLY/);
       await redis.command('CONFIG', 'SET', 'maxmemory', '0');
       await redis.command('REPLICAOF', 'NO', 'ONE');
-      await heals();
+      await waitFor('the queue to deliver', delivers);
     },
     30_000,
   );
