@@ -31,6 +31,7 @@ export * from './deployers/deployer.js';
 export * from './deployers/deployers.js';
 export * from './deployers/physical/connection.js';
 export * from './deployers/physical/host-settings.js';
+export * from './deployers/physical/host-address.js';
 export * from './deployers/physical/hosts.js';
 export * from './deployers/physical/physical-deployer.js';
 export * from './deployers/physical/places.js';
