@@ -19,6 +19,7 @@ export * from './config/config-keys.js';
 export * from './config/config-secrets.js';
 export * from './config/key-material.js';
 export * from './config/overlay-config.js';
+export { sharedPathsProblem } from './config/shared-paths.js';
 export * from './config/template.js';
 export * from './config/value-kinds.js';
 export * from './git-names.js';

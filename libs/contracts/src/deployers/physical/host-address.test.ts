@@ -14,7 +14,15 @@ describe("a host's address", () => {
   });
 
   it('stays another one where it is another one', () => {
-    const others = ['a.example', 'b.example', 'a.example.com', '10.0.0.1', '10.0.0.10', '::2', '::'];
+    const others = [
+      'a.example',
+      'b.example',
+      'a.example.com',
+      '10.0.0.1',
+      '10.0.0.10',
+      '::2',
+      '::',
+    ];
     expect(new Set(others.map(hostAddress)).size).toBe(others.length);
   });
 });
