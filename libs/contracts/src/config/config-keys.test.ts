@@ -80,6 +80,34 @@ describe('the table of config keys', () => {
     expect(Object.keys(problems({ hosts: [] }))).toEqual(['config.hosts']);
   });
 
+  it.each([
+    [['data', 'data/x'], '"data" and "data/x" lie one inside of the other'],
+    [['a/b/c', 'logs', 'a/b'], '"a/b/c" and "a/b" lie one inside of the other'],
+    [['data', 'data/'], '"data" and "data/" are the same'],
+    ['data,x,data', '"data" and "data" are the same'],
+    [['releases/x'], "\"releases/x\" has a name of Floy's own"],
+    [['a/.floy-env'], "has a name of Floy's own"],
+    [Array.from({ length: 101 }, (_, n) => `p${n}`), 'must not be more than 100'],
+  ])('refuses shared paths that would delete data: %j', (paths, reason) => {
+    const found = problems({ shared_paths: paths });
+    expect(Object.keys(found)).toEqual(['config.shared_paths']);
+    expect(Object.values(found)[0]).toContain(reason);
+  });
+
+  it.each(['.', './a', 'a/.', 'a//b', '../a', 'a/../b', '/a', '/', 'a/.floy', 'a/.floy/x'])(
+    'refuses %j as a shared path, as it stays not plainly inside of the release',
+    (path) => {
+      const found = Object.keys(problems({ shared_paths: [path, 'fine'] }));
+      expect(found).toEqual(['config.shared_paths[0]']);
+    },
+  );
+
+  it('takes paths that only begin alike, and ends with a megabyte of slashes at once', () => {
+    expect(problems({ shared_paths: ['data', 'data2', 'data-x/a', 'data-x/b', 'z/data'] })).toEqual({});
+    const slashes = `a${'/'.repeat(1_000_000)}b`;
+    expect(Object.keys(problems({ shared_paths: [slashes] }))).toEqual(['config.shared_paths[0]']);
+  });
+
   it('keeps connection keys out of applications', () => {
     expect(applicationConfigProblems({ hosts: ['a'], namespace: 'x', timeout: 5 })).toEqual({
       'config.hosts': 'only an environment has it',

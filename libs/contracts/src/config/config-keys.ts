@@ -5,6 +5,7 @@ import { autoDeployRule } from './auto-deploy.js';
 import { batchSize, failureShare } from './batch-size.js';
 import { hostList } from '../deployers/physical/hosts.js';
 import * as kinds from './key-kinds.js';
+import { sharedPaths } from './shared-paths.js';
 import { preSwitchCommand } from '../deployers/physical/pre-switch.js';
 
 /** Where a key belongs: an environment of one type, of any, an application, or all of them. */
@@ -148,7 +149,7 @@ export const configKeys = {
     default: '10,50,100',
   }),
   keep_releases: key('physical', whole(1, 1000), 'healthy releases kept on a host', { default: 5 }),
-  shared_paths: key('physical', listOf(kinds.innerPath), 'paths shared by all releases', {
+  shared_paths: key('physical', sharedPaths, 'paths shared by all releases', {
     default: [],
   }),
   transfer: key(

@@ -32,7 +32,8 @@ export function pathProblem(value: string): string | undefined {
 export const innerPath = text((value) => {
   if (value.startsWith('/')) return 'must be relative';
   if (/[\0-\x1f\x7f]/.test(value)) return noControl;
-  const parts = value.replace(/\/+$/, '').split('/');
+  const parts = value.split('/');
+  while (parts.at(-1) === '') parts.pop();
   return parts.some((part) => ['', '.', '..', '.floy'].includes(part))
     ? 'must stay inside, without empty, . or .. parts'
     : undefined;

@@ -76,9 +76,9 @@ export const ApproveHostKeyRequest = Closed(
 );
 export type ApproveHostKeyRequest = Static<typeof ApproveHostKeyRequest>;
 
-/** A pinned key of a host. */
+/** The pinned key of a host, for the whole installation. */
 export const HostKey = Answer('HostKey', {
-  environment_id: Type.String(),
+  environment_id: Type.String({ description: 'for which it was accepted' }),
   host: Type.String(),
   port: Type.Integer(),
   fingerprint: Type.String(),

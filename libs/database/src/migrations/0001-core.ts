@@ -357,14 +357,16 @@ CREATE TABLE questions (
   answered_at timestamptz
 );
 
+-- The key of a host is the same for the whole installation; the first environment that has seen it,
+-- or for which it was approved, may be gone.
 CREATE TABLE host_keys (
-  environment_id text NOT NULL REFERENCES environments ON DELETE CASCADE,
+  environment_id text NOT NULL,
   host text NOT NULL,
   port integer NOT NULL,
   fingerprint text NOT NULL,
   pinned_by text NOT NULL,
   pinned_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  PRIMARY KEY (environment_id, host, port)
+  PRIMARY KEY (host, port)
 );
 
 CREATE TABLE tokens (

@@ -1,21 +1,30 @@
-import type { HostKey } from '@floy/contracts';
+import { hostAddress, type HostKey } from '@floy/contracts';
 import type { Knex } from 'knex';
 import type { Transaction } from '../transaction.js';
 
-/** Where a key belongs. */
+/** A host, and the environment on whose behalf it is reached. */
 export interface HostKeyPlace {
   readonly environmentId: string;
   readonly host: string;
   readonly port: number;
 }
 
-/** The fingerprint pinned for a host, or undefined while none is. */
-export async function pinnedHostKey(knex: Knex, place: HostKeyPlace): Promise<string | undefined> {
-  const { environmentId: environment_id, host, port } = place;
-  const rows = (await knex('host_keys')
-    .where({ environment_id, host, port })
-    .select('fingerprint')) as { fingerprint: string }[];
-  return rows[0]?.fingerprint;
+/** The key that is pinned for a host, whichever environment it was pinned for. */
+export interface PinnedHostKey {
+  readonly fingerprint: string;
+  /** By an admin's word; else it was the first that was seen. */
+  readonly approved: boolean;
+}
+
+/** The key pinned for a host in the whole installation, or undefined while none is. */
+export async function pinnedHostKey(
+  knex: Knex,
+  place: HostKeyPlace,
+): Promise<PinnedHostKey | undefined> {
+  const [row] = (await knex('host_keys')
+    .where({ host: hostAddress(place.host), port: place.port })
+    .select('fingerprint', 'pinned_by')) as { fingerprint: string; pinned_by: string }[];
+  return row && { fingerprint: row.fingerprint, approved: row.pinned_by !== '' };
 }
 
 /**
@@ -31,15 +40,15 @@ export async function pinFirstSeen(
   const pinned = await tx
     .knex('host_keys')
     .insert(row)
-    .onConflict(['environment_id', 'host', 'port'])
+    .onConflict(['host', 'port'])
     .ignore()
     .returning('host');
-  if (pinned.length === 0) return (await pinnedHostKey(tx.knex, place)) ?? fingerprint;
+  if (pinned.length === 0) return (await pinnedHostKey(tx.knex, place))?.fingerprint ?? fingerprint;
   note(tx, 'host-key.pinned', place, fingerprint, '');
   return fingerprint;
 }
 
-/** Accepts a fingerprint, from now on as the only one, by an admin's word. */
+/** Accepts a fingerprint, from now on as the only one in all environments, by an admin's word. */
 export async function approveHostKey(
   tx: Transaction,
   place: HostKeyPlace,
@@ -50,16 +59,16 @@ export async function approveHostKey(
   await tx
     .knex('host_keys')
     .insert(row)
-    .onConflict(['environment_id', 'host', 'port'])
-    .merge({ fingerprint, pinned_by: actor, pinned_at: tx.knex.fn.now() });
+    .onConflict(['host', 'port'])
+    .merge({ ...row, pinned_at: tx.knex.fn.now() });
   note(tx, 'host-key.approved', place, fingerprint, actor);
   const { environment_id, host, port } = row;
   return { environment_id, host, port, fingerprint };
 }
 
 function rowOf(place: HostKeyPlace, fingerprint: string, by: string) {
-  const { environmentId: environment_id, host, port } = place;
-  return { environment_id, host, port, fingerprint, pinned_by: by };
+  const { environmentId: environment_id, port } = place;
+  return { environment_id, host: hostAddress(place.host), port, fingerprint, pinned_by: by };
 }
 
 function note(

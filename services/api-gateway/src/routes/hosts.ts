@@ -109,14 +109,15 @@ export const hostRoutes = [
     method: 'POST',
     path: '/environments/{id}/host-keys',
     role: 'admin',
-    summary: 'Accept the key of a host, from now on as the only one',
+    summary: 'Accept the key of a host, from now on as the only one, in all environments',
     tag,
     body: ApproveHostKeyRequest,
     status: 201,
     answer: HostKey,
     async handle(scope, { params: { id }, body }) {
       const port = body.port;
-      const name = port === undefined ? body.host : `${body.host}:${port}`;
+      const address = body.host.includes(':') ? `[${body.host}]` : body.host;
+      const name = port === undefined ? body.host : `${address}:${port}`;
       const { environment } = await hostsAsked(scope, id, 'run-command', [name]);
       const place = {
         environmentId: id,

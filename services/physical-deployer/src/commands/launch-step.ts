@@ -1,4 +1,5 @@
 import { quote } from '../ssh/quote.js';
+import { saidText } from '../ssh/said-text.js';
 import { assign } from './assign.js';
 import { type HostLock, REFUSE, RELEASE_LOCK, takeLock } from './host-lock.js';
 import { JOURNAL_FUNCTIONS, membersOf, type StepKey } from './journal.js';
@@ -50,14 +51,19 @@ export type StepMark =
   /** Another step lives there: this one was not begun. */
   | { readonly kind: 'occupied'; readonly key: string };
 
+/** What `launchStep` may say. */
+export const STEP_MARKS = { running: 1, ended: 1, unknown: 1, occupied: 1 };
+
 /** Reads a mark of `launchStep`; undefined for one that says nothing of the step. */
 export function readStepMark(word: string, rest: string): StepMark | undefined {
   const [first = '', second = '', third = ''] = rest.split(' ');
   const attempt = Number(first);
-  if (word === 'running') return { kind: word, attempt, seconds: Number(second) };
-  if (word === 'ended') return { kind: word, attempt, code: second, bytes: Number(third) };
+  // A host may say anything, but not that a step has still to begin.
+  if (word === 'running') return { kind: word, attempt, seconds: Math.max(0, Number(second) || 0) };
+  if (word === 'ended')
+    return { kind: word, attempt, code: saidText(second), bytes: Number(third) };
   if (word === 'unknown') return { kind: word, attempt };
-  return word === 'occupied' ? { kind: word, key: first } : undefined;
+  return word === 'occupied' ? { kind: word, key: saidText(first) } : undefined;
 }
 
 /**

@@ -13,6 +13,9 @@ export interface SentArtifact {
 /** What a host says of an artifact: it has what was made of it, or the artifact, or has received it. */
 export type Received = 'complete' | 'have' | 'uploaded';
 
+/** What a script that receives may say. */
+export const RECEIVE_MARKS = { complete: 1, have: 1, uploaded: 1 };
+
 /** Reads a mark of a script that receives. */
 export function readReceived(word: string): Received | undefined {
   return word === 'complete' || word === 'have' || word === 'uploaded' ? word : undefined;

@@ -36,7 +36,7 @@ printf '\\nfloy-code %s\\nfloy-pid %s\\nfloy-since %s\\n' "$code" "$(show MainPI
     host: asked.name,
     running,
     status: said || (running ? 'active' : 'inactive'),
-    pid: running ? Number(fact('pid')) || 0 : 0,
+    pid: running && /^\d{1,9}$/.test(fact('pid')) ? Number(fact('pid')) : 0,
     uptime: running ? fact('since') : '',
   };
 }

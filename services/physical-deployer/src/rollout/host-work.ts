@@ -1,4 +1,4 @@
-import type { HostConnection, HostSettings } from '@floy/contracts';
+import { sharedPathsProblem, type HostConnection, type HostSettings } from '@floy/contracts';
 import { VerdictError } from '@floy/domain';
 import type { Readable } from 'node:stream';
 import type { Redactor } from '@floy/secrets/redaction';
@@ -116,5 +116,7 @@ export function checkedRelease(release: HostRelease): HostRelease {
       );
     }
   }
+  const problem = sharedPathsProblem(release.settings.sharedPaths);
+  if (problem !== undefined) throw new VerdictError(`shared_paths: ${problem}`);
   return release;
 }

@@ -4,6 +4,7 @@ import type { Hosts } from './hosts.js';
 import type { HostRelease, HostWork } from './host-work.js';
 import { httpHealth } from './http-health.js';
 import { runScript } from './run-script.js';
+import { saidText } from '../ssh/said-text.js';
 import { withHost } from './with-host.js';
 
 /** What one look at a host has shown. */
@@ -34,31 +35,34 @@ export async function seeHealth(
     healthCommand: settings.health.command,
   });
   return withHost(hosts.pool, work, async (client) => {
-    const said: Record<string, { rest: string; output: string }> = {};
+    const said = new Map<string, { rest: string; output: string }>();
     let output = '';
     await runScript(client, script, {
       signal: work.signal,
+      marks: { current: 1, status: 1, health: 1 },
       onOutput: (chunk) => (output = (output + chunk.toString('utf8')).slice(-OUTPUT_KEPT)),
       onMark(word, rest) {
-        said[word] = { rest, output };
+        said.set(word, { rest, output });
         output = '';
       },
     });
-    const current = said['current']?.rest ?? '';
+    const current = said.get('current')?.rest ?? '';
     if (current !== releaseDir) {
-      return unhealthy(`current points to ${current || 'nothing'} instead of ${releaseDir}`);
+      const where = saidText(current) || 'nothing';
+      return unhealthy(`current points to ${where} instead of ${releaseDir}`);
     }
     for (const [word, name] of [
       ['status', 'status_command'],
       ['health', 'health_check_command'],
     ] as const) {
-      const one = said[word];
+      const one = said.get(word);
       if (one === undefined) {
         if (word === 'health' && settings.health.command === undefined) continue;
         return unhealthy(`${name} was not run`);
       }
       if (one.rest === '0') continue;
-      const how = one.rest === '124' ? 'did not end in time' : `ended with exit code ${one.rest}`;
+      const how =
+        one.rest === '124' ? 'did not end in time' : `ended with exit code ${saidText(one.rest)}`;
       return unhealthy(`${name} ${how}${quoteTail(work.redactor.redact(one.output))}`);
     }
     const { url, from } = settings.health;

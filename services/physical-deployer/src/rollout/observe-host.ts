@@ -5,6 +5,9 @@ import { checkedPath, type HostReach } from './host-work.js';
 import { runScript } from './run-script.js';
 import { withHost } from './with-host.js';
 
+/** No host keeps more of one service, as those that are not needed are removed. */
+export const MOST_RELEASES = 10_000;
+
 /** What was seen on a host. */
 export interface HostSeen {
   /** The release folder that `current` points to. */
@@ -25,6 +28,7 @@ export function observeHost(
     let code = '';
     await runScript(client, script, {
       signal: reach.signal,
+      marks: { current: 1, status: 1 },
       onMark(word, rest) {
         if (word === 'current') current = rest;
         else if (word === 'status') code = rest;
@@ -41,7 +45,8 @@ export function releasesOn(hosts: Hosts, reach: HostReach, deployPath: string): 
     const releases: string[] = [];
     await runScript(client, script, {
       signal: reach.signal,
-      onMark: (word, rest) => word === 'release' && releases.push(rest),
+      marks: { release: MOST_RELEASES },
+      onMark: (_word, rest) => releases.push(rest),
     });
     return releases;
   });

@@ -1,6 +1,7 @@
 import { prune } from '../commands/prune.js';
 import type { Hosts } from './hosts.js';
 import { type HostWork, lockOf } from './host-work.js';
+import { MOST_RELEASES } from './observe-host.js';
 import { runScript } from './run-script.js';
 import { withHost } from './with-host.js';
 
@@ -17,7 +18,8 @@ export function pruneHost(
     await runScript(client, script, {
       signal: work.signal,
       timeoutMs: 120_000,
-      onMark: (word, rest) => word === 'removed' && removed.push(rest),
+      marks: { removed: MOST_RELEASES },
+      onMark: (_word, rest) => removed.push(rest),
     });
     return removed;
   });

@@ -4,10 +4,12 @@ import type { SshClient } from '../ssh/ssh-client.js';
 
 /** Longest wait for a script that waits for nothing but the host's lock. */
 const SCRIPT_MS = 45_000;
+/** So much of what a script printed is looked at for its last lines. Characters. */
+const SAID = 4096;
 
 /**
  * Runs one of Floy's own scripts; a refusal becomes an error by its kind, and a script that ended
- * otherwise than by its own will has an unknown outcome.
+ * otherwise than by its own will has an unknown outcome. The caller declares what else it may say.
  */
 export async function runScript(
   client: SshClient,
@@ -18,6 +20,7 @@ export async function runScript(
   const result = await client.run(script, {
     timeoutMs: SCRIPT_MS,
     ...options,
+    marks: { ...options.marks, refused: 1 },
     onMark(word, rest) {
       if (word === 'refused') refusal = refusalOf(rest);
       else options.onMark?.(word, rest);
@@ -25,7 +28,7 @@ export async function runScript(
   });
   if (refusal !== undefined) throw refusal;
   if (result.code !== 0) {
-    const said = result.stderr.trim().split('\n').slice(-5).join('\n');
+    const said = result.stderr.slice(-SAID).trim().split('\n').slice(-5).join('\n');
     throw new CouldNotTellError(`A script ended with ${result.code} on the host: ${said}`);
   }
   return result;

@@ -1,5 +1,11 @@
 import { CouldNotTellError, LeaseLostError, VerdictError } from '@floy/domain';
-import { launchStep, readStepMark, settleStep, type StepMark } from '../commands/launch-step.js';
+import {
+  launchStep,
+  readStepMark,
+  settleStep,
+  STEP_MARKS,
+  type StepMark,
+} from '../commands/launch-step.js';
 import type { ConnectionPool } from '../ssh/connection-pool.js';
 import type { SshClient } from '../ssh/ssh-client.js';
 import { type HostWork, lockOf, type StepName, type StepOutcome } from './host-work.js';
@@ -34,6 +40,8 @@ type Seen =
 
 /** Until a step has begun or was found: connecting, the login shell, the host's lock. */
 const LAUNCH_MS = 45_000;
+/** How often a host may say that another step lives, or print more than is shown: not for ever. */
+const MOST_TURNS = 10;
 
 /**
  * Carries out a step, or goes on watching it, or answers what it ended with when it was carried out
@@ -78,6 +86,7 @@ async function carryOut(
   const lines = createLiveLines(work.redactor, (line) => work.log(line));
   const watched = { attempt: 0 };
   let rerunAfter = 0;
+  let turns = 0;
   for (let repeats = 0; ;) {
     const seen = await withHost(pool, work, async (client) => {
       await work.beforeStep(step.name);
@@ -96,9 +105,15 @@ async function carryOut(
       const output = work.redactor.redact(seen.output);
       throw new VerdictError(endText(step.name, seen.code, output), {
         step: step.name,
-        exit_code: Number.isNaN(Number(seen.code)) ? null : Number(seen.code),
+        exit_code: /^\d{1,3}$/.test(seen.code) ? Number(seen.code) : null,
         output,
       });
+    }
+    if (seen.kind === 'flooding' || seen.kind === 'occupied') {
+      turns += 1;
+      if (turns > MOST_TURNS) {
+        throw new CouldNotTellError(`${step.name}: the host says the same again and again`);
+      }
     }
     if (seen.kind === 'flooding') continue;
     if (seen.kind === 'occupied') {
@@ -150,6 +165,7 @@ async function watch(
     const result = await runScript(client, watching.script, {
       signal: within.signal,
       timeoutMs: undefined,
+      marks: STEP_MARKS,
       onOutput(chunk) {
         if (!live) return;
         lines.push(chunk);

@@ -1,6 +1,6 @@
 import { checkArchive } from '@floy/service-kit/check-archive';
 import { Readable } from 'node:stream';
-import { readReceived, type Received } from '../commands/receive.js';
+import { readReceived, RECEIVE_MARKS, type Received } from '../commands/receive.js';
 import type { Hosts } from './hosts.js';
 import type { HostReach, ReleaseArtifact } from './host-work.js';
 import { runScript } from './run-script.js';
@@ -38,6 +38,7 @@ export function sendArtifact(
       input: fetched
         ? undefined
         : { size: artifact.size, open: () => Readable.from(checked(), { objectMode: false }) },
+      marks: RECEIVE_MARKS,
       onMark: (word) => (state = readReceived(word) ?? state),
     });
     return state;

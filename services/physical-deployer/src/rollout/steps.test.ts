@@ -274,7 +274,10 @@ describeHere('steps on a host', () => {
     const seen: string[] = [];
     const others = createHosts();
     await others.pool.use(work, (client) =>
-      runScript(client, deaf, { onMark: (word, rest) => seen.push(`${word} ${rest}`) }),
+      runScript(client, deaf, {
+        marks: { alive: 1 },
+        onMark: (word, rest) => seen.push(`${word} ${rest}`),
+      }),
     );
     expect(seen).toEqual([`alive ${work.id}.1.switch`]);
     await stopHost(others, later(work), deployPath);

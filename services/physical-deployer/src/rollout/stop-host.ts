@@ -5,9 +5,12 @@ import type { ConnectionPool } from '../ssh/connection-pool.js';
 import type { Hosts } from './hosts.js';
 import { type HostWork, lockOf } from './host-work.js';
 import { narrowSignal } from '@floy/service-kit/narrowed-signal';
+import { saidText } from '../ssh/said-text.js';
 import { runScript } from './run-script.js';
 import { withHost } from './with-host.js';
 
+/** Steps live one at a time; a few more where a host was restored or its clock set back. */
+const MOST_STEPS = 100;
 /** The most that stopping one target takes. */
 const STOP_MS = 60_000;
 
@@ -44,9 +47,10 @@ export async function endSteps(
     const left: string[] = [];
     await runScript(client, script, {
       signal: work.signal,
+      marks: { stopped: MOST_STEPS, alive: MOST_STEPS },
       onMark(word, rest) {
-        if (word === 'stopped') work.log(`Stopped ${rest}`);
-        else if (word === 'alive') left.push(rest);
+        if (word === 'stopped') work.log(`Stopped ${saidText(rest)}`);
+        else left.push(saidText(rest));
       },
     });
     return left;

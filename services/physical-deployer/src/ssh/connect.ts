@@ -3,6 +3,10 @@ import { CouldNotTellError, messageOf, VerdictError } from '@floy/domain';
 import { createHash } from 'node:crypto';
 import { connect as connectSocket } from 'node:net';
 import ssh2 from 'ssh2';
+import { ALGORITHMS, missingAlgorithm } from './algorithms.js';
+import { createLoginKey } from './login-key.js';
+import { createSaidBytes, type SaidBytes } from './said-bytes.js';
+import { saidText } from './said-text.js';
 
 /** Says whether this is the host it should be: throws to refuse, before anything is authenticated. */
 export type VerifyHostKey = (fingerprint: string) => Promise<void>;
@@ -11,6 +15,8 @@ export interface ConnectedHost {
   readonly client: ssh2.Client;
   /** Of the host key, `SHA256:…`. */
   readonly fingerprint: string;
+  /** What the host says from the beginning on. */
+  readonly said: SaidBytes;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -26,7 +32,8 @@ export function fingerprintOf(key: Buffer): string {
 /**
  * Connects and authenticates. A refused host key is the error that `verifyHostKey` threw.
  *
- * @throws VerdictError when the key is unusable or the host does not accept it
+ * @throws VerdictError when the key is unusable, the host does not accept it, says too much, or has no
+ *   algorithm that Floy accepts
  * @throws CouldNotTellError when the host cannot be reached
  */
 export async function connectHost(
@@ -40,7 +47,8 @@ export async function connectHost(
   if (key instanceof Error) {
     throw new VerdictError(`ssh_key is not a private key that can be read: ${key.message}`);
   }
-  const method: ssh2.PublicKeyAuthMethod = { type: 'publickey', username: user, key };
+  const login = createLoginKey(key);
+  const method: ssh2.PublicKeyAuthMethod = { type: 'publickey', username: user, key: login.key };
   signal?.throwIfAborted();
   const client = new ssh2.Client();
   let fingerprint = '';
@@ -48,15 +56,20 @@ export async function connectHost(
   let aborted: (() => void) | undefined;
   // Node leaves Nagle's algorithm on, which costs 40 ms for every round trip of SSH.
   const socket = connectSocket({ host, port, noDelay: true });
+  const said = createSaidBytes(socket);
   try {
     await new Promise<void>((resolve, reject) => {
       aborted = () => reject(asError(signal?.reason));
       signal?.addEventListener('abort', aborted);
       client.once('ready', resolve);
-      client.once('error', (error: Error & { level?: string }) => {
+      // A host can be the cause of several errors at once, and one that nobody hears ends the process.
+      client.on('error', (error: Error & { level?: string }) => {
+        const missing = missingAlgorithm(error.message);
         if (refusal !== undefined) reject(refusal);
+        else if (missing !== undefined) reject(new VerdictError(`${where} ${missing}`));
         else if (error.level === 'client-authentication') {
-          reject(new VerdictError(`${where} does not accept the key of ssh_key`));
+          const refused = login.refusal() ?? 'does not accept the key of ssh_key';
+          reject(new VerdictError(`${where} ${refused}`));
         } else reject(unreachable(where, error.message));
       });
       client.once('close', () =>
@@ -69,9 +82,7 @@ export async function connectHost(
         keepaliveInterval: KEEPALIVE_MS,
         keepaliveCountMax: KEEPALIVE_MISSES,
         authHandler: [method],
-        algorithms: {
-          cipher: { prepend: ['aes128-gcm@openssh.com'], append: [], remove: [] },
-        },
+        algorithms: ALGORITHMS,
         hostVerifier: (hostKey: Buffer, answer: (accepted: boolean) => void) => {
           fingerprint = fingerprintOf(hostKey);
           verifyHostKey(fingerprint).then(
@@ -83,6 +94,10 @@ export async function connectHost(
           );
         },
       });
+      said.limitHandshake((reason) => {
+        reject(new VerdictError(`${where} was left, as it ${reason}`));
+        client.destroy();
+      });
     });
   } catch (error) {
     client.on('error', () => undefined);
@@ -92,11 +107,11 @@ export async function connectHost(
   } finally {
     if (aborted !== undefined) signal?.removeEventListener('abort', aborted);
   }
-  return { client, fingerprint };
+  return { client, fingerprint, said };
 }
 
 function unreachable(where: string, reason: string): CouldNotTellError {
-  return new CouldNotTellError(`Could not connect to ${where}: ${reason}`);
+  return new CouldNotTellError(`Could not connect to ${where}: ${saidText(reason)}`);
 }
 
 function asError(reason: unknown): Error {

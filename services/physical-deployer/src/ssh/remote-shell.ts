@@ -2,7 +2,8 @@ import { CouldNotTellError, FloyError, messageOf } from '@floy/domain';
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
-import { createMarkedOutput } from './marked-output.js';
+import { createMarkedOutput, type MarkLimits } from './marked-output.js';
+import { saidText } from './said-text.js';
 import { createTailBuffer } from './tail-buffer.js';
 
 /** Bytes for a script that asks for them by calling `floy_ask` and then reads exactly that many. */
@@ -18,6 +19,8 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   readonly input?: ScriptInput;
   onOutput?(chunk: Buffer): void;
+  /** The words that the script may say, and how often each; a host that says more is failed. */
+  readonly marks?: MarkLimits;
   /** Called for `floy_mark WORD REST` in the script, in its place among the output. */
   onMark?(word: string, rest: string): void;
 }
@@ -69,8 +72,20 @@ function wrap(script: string, nonce: string, withInput: boolean): string {
   ].join('\n');
 }
 
-/** A channel that runs `/bin/sh` becomes a shell for scripts. */
-export function createRemoteShell(channel: ClientChannel, onChange: () => void): RemoteShell {
+/** What every script says besides its own words: on both streams, and on standard output only. */
+const MARKS = { start: 1, done: 1 };
+const OUTPUT_MARKS = { ...MARKS, send: 1, output: 1 };
+
+/**
+ * A channel that runs `/bin/sh` becomes a shell for scripts.
+ *
+ * @param onExcess told that the host says more than it may; has to end the connection
+ */
+export function createRemoteShell(
+  channel: ClientChannel,
+  onChange: () => void,
+  onExcess: (reason: string) => void,
+): RemoteShell {
   let state: RemoteShell['state'] = 'idle';
   let broken: ((reason: Error) => void) | undefined;
   let feeds: { out(chunk: Buffer): void; err(chunk: Buffer): void } | undefined;
@@ -92,7 +107,7 @@ export function createRemoteShell(channel: ClientChannel, onChange: () => void):
   channel.on('data', (chunk: Buffer) => feeds?.out(chunk));
   channel.stderr.on('data', (chunk: Buffer) => feeds?.err(chunk));
   channel.on('exit', (code: number | null, signal?: string) => {
-    const how = code === null ? `killed by ${signal ?? 'a signal'}` : `exit code ${code}`;
+    const how = code === null ? `killed by ${saidText(signal ?? 'a signal')}` : `exit code ${code}`;
     setTimeout(() => ended(how), LAST_OUTPUT_MS).unref();
   });
   channel.on('close', () => ended('the channel closed'));
@@ -146,6 +161,8 @@ export function createRemoteShell(channel: ClientChannel, onChange: () => void):
       let begunErrors = false;
       feeds = {
         out: createMarkedOutput(nonce, {
+          marks: { ...OUTPUT_MARKS, ...options.marks },
+          onExcess,
           onData(data) {
             if (!begun) return greeting.push(data);
             stdout.push(data);
@@ -163,6 +180,8 @@ export function createRemoteShell(channel: ClientChannel, onChange: () => void):
           },
         }),
         err: createMarkedOutput(nonce, {
+          marks: MARKS,
+          onExcess,
           onData(data) {
             if (begunErrors) stderr.push(data);
             else greeting.push(data);

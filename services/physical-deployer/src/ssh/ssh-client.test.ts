@@ -40,7 +40,9 @@ describeHere('a connection to a host', () => {
       stderr: 'err\n',
     });
     expect(
-      await client.run('cat; floy_mark seen a "b  c"; kill -9 $$', { onMark }).catch(String),
+      await client
+        .run('cat; floy_mark seen a "b  c"; kill -9 $$', { onMark, marks: { seen: 1 } })
+        .catch(String),
     ).toContain('The remote shell ended before the command');
     expect(marks).toEqual(['seen:a b  c']);
     expect((await client.run('printf %s "$0"')).code).toBe(0);

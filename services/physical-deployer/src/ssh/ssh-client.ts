@@ -1,5 +1,5 @@
 import type { HostConnection } from '@floy/contracts';
-import { CouldNotTellError, messageOf } from '@floy/domain';
+import { CouldNotTellError, messageOf, VerdictError } from '@floy/domain';
 import type { Duplex } from 'node:stream';
 import type { ClientChannel } from 'ssh2';
 import { connectHost, type VerifyHostKey } from './connect.js';
@@ -10,6 +10,7 @@ import {
   type RunOptions,
   type RunResult,
 } from './remote-shell.js';
+import { saidText } from './said-text.js';
 
 /** A connection to one host. */
 export interface SshClient {
@@ -19,6 +20,7 @@ export interface SshClient {
    * Carries out a POSIX shell script.
    *
    * @throws CouldNotTellError when its end was not seen
+   * @throws VerdictError naming the host when it says more than the script may
    */
   run(script: string, options?: RunOptions): Promise<RunResult>;
   /** A stream to where the host itself can connect. */
@@ -37,7 +39,7 @@ export async function connectSsh(
   verifyHostKey: VerifyHostKey,
   signal?: AbortSignal,
 ): Promise<SshClient> {
-  const { client, fingerprint } = await connectHost(connection, verifyHostKey, signal);
+  const { client, fingerprint, said } = await connectHost(connection, verifyHostKey, signal);
   const where = `${connection.user}@${connection.host}:${connection.port}`;
   const shells = new Set<RemoteShell>();
   const taken = new Set<RemoteShell>();
@@ -57,8 +59,21 @@ export async function connectSsh(
     for (const shell of shells) shell.close();
     changed();
   };
-  client.on('error', (error: Error) => ended(error.message));
+  client.on('error', (error: Error) => ended(saidText(error.message)));
   client.on('close', () => ended('closed'));
+  let hostile: VerdictError | undefined;
+  const onExcess = (reason: string): void => {
+    hostile ??= new VerdictError(`${where} was left, as it ${reason}`);
+    ended(reason);
+    client.destroy();
+  };
+  said.limitConnection(onExcess);
+  const useful = (channel: ClientChannel): ClientChannel => {
+    const problem = said.hear(channel);
+    if (problem !== undefined) onExcess(problem);
+    if (hostile !== undefined) throw hostile;
+    return channel;
+  };
 
   const takeIdle = (): RemoteShell | undefined => {
     for (const shell of shells) {
@@ -71,16 +86,15 @@ export async function connectSsh(
   const open = async (signal: AbortSignal | undefined): Promise<void> => {
     channels += 1;
     try {
-      const channel = await openChannel<ClientChannel>(
-        (opened) => client.exec('exec /bin/sh', opened),
-        signal,
+      const channel = useful(
+        await openChannel<ClientChannel>((opened) => client.exec('exec /bin/sh', opened), signal),
       );
       channel.once('close', () => {
         channels -= 1;
         lastClosed = performance.now();
         changed();
       });
-      shells.add(createRemoteShell(channel, changed));
+      shells.add(createRemoteShell(channel, changed, onExcess));
     } catch (error) {
       channels -= 1;
       throw error;
@@ -95,11 +109,15 @@ export async function connectSsh(
     const deadline = performance.now() + SESSION_WAIT_MS;
     for (;;) {
       signal?.throwIfAborted();
-      if (closedBecause !== undefined) throw new CouldNotTellError(closedBecause);
+      if (closedBecause !== undefined) throw hostile ?? new CouldNotTellError(closedBecause);
       const before = takeIdle();
       if (before !== undefined) return before;
-      const problem = await open(signal).then(() => undefined, messageOf);
+      const problem = await open(signal).then(
+        () => undefined,
+        (error: unknown) => saidText(messageOf(error)),
+      );
       signal?.throwIfAborted();
+      if (hostile !== undefined) throw hostile;
       const after = takeIdle();
       if (after !== undefined) return after;
       const now = performance.now();
@@ -130,6 +148,7 @@ export async function connectSsh(
       try {
         return await shell.run(script, options);
       } catch (error) {
+        if (hostile !== undefined) throw hostile;
         // The connection's own reason says more than that of one of its channels.
         if (closedBecause !== undefined && error instanceof CouldNotTellError) {
           throw new CouldNotTellError(closedBecause, {}, { cause: error });
@@ -142,9 +161,11 @@ export async function connectSsh(
     },
     async dial(host, port, signal) {
       if (closedBecause !== undefined) throw new CouldNotTellError(closedBecause);
-      return openChannel<ClientChannel>(
-        (opened) => client.forwardOut('127.0.0.1', 0, host, port, opened),
-        signal,
+      return useful(
+        await openChannel<ClientChannel>(
+          (opened) => client.forwardOut('127.0.0.1', 0, host, port, opened),
+          signal,
+        ),
       );
     },
     close() {
