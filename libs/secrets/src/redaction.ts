@@ -1,5 +1,6 @@
 import { formsOf } from './secret-forms.js';
 import { indexSecrets, type SecretIndex } from './secret-index.js';
+import { viewsOf, type View } from './text-views.js';
 
 /** What a text shows in the place of a secret value. */
 export const MASK = '***';
@@ -8,7 +9,7 @@ export const MASK = '***';
 export interface RedactingStream {
   /**
    * Takes the next piece and gives back what can be shown of the text so far. Kept back is only an
-   * end that may be the beginning of a secret, never more than the longest secret.
+   * end that may be the beginning of a secret, never more than some thousand characters.
    */
   push(piece: string): string;
   /** Gives back the rest; the stream can be used anew afterwards. */
@@ -17,7 +18,8 @@ export interface RedactingStream {
 
 export interface Redactor {
   /**
-   * Masks these values from now on, each also in base64, URL encoding and JSON escapes, and a
+   * Masks these values from now on, each also in hexadecimal, base32, base64 and base64 of that,
+   * behind the escapes of URLs, HTML, JSON and shells, whichever characters these were put to, and a
    * value of several lines also line by line. The function given back ends it; a value that was
    * added twice is masked until both have ended.
    */
@@ -36,36 +38,26 @@ export function createRedactor(): Redactor {
 
   const stream = (): RedactingStream => {
     let held = '';
-    let masking = false;
-    /** Where the mask in work ends, counted from the start of `held`. */
-    let maskEnd = 0;
+    /** Where the mask that stands at the end of what was shown ends, counted from `held`. */
+    let masked = -1;
 
     const take = (piece: string, last: boolean): string => {
-      const secrets = current();
       const text = held + piece;
+      const { ranges, until } = findSecrets(current(), text, last);
       let shown = '';
-      let plainFrom = 0;
-      let at = 0;
-      for (; at < text.length && !(secrets.empty && !masking); at += 1) {
-        if (!last && secrets.mayGoOnAt(text, at)) break;
-        const length = secrets.longestAt(text, at);
-        if (masking && length === 0 && at >= maskEnd) {
-          masking = false;
-          plainFrom = at;
-        }
-        if (length === 0) continue;
-        if (!masking) {
-          shown += text.slice(plainFrom, at) + MASK;
-          masking = true;
-          maskEnd = at;
-        }
-        maskEnd = Math.max(maskEnd, at + length);
+      /** Up to here the text is shown, or masked. */
+      let done = Math.max(masked, 0);
+      let open = masked >= 0;
+      for (const { from, to } of ranges) {
+        if (from >= until) break;
+        if (!open || from > done) shown += text.slice(done, from) + MASK;
+        open = true;
+        done = Math.max(done, to);
       }
-      if (secrets.empty && !masking) at = text.length;
-      if (!masking) shown += text.slice(plainFrom, at);
-      held = text.slice(at);
-      maskEnd -= at;
-      if (last) masking = false;
+      if (done < until) open = false;
+      shown += text.slice(done, until);
+      held = text.slice(until);
+      masked = open && !last ? done - until : -1;
       return shown;
     };
     return { push: (piece) => take(piece, false), end: () => take('', true) };
@@ -95,4 +87,58 @@ export function createRedactor(): Redactor {
     },
     stream,
   };
+}
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Where secrets stand in a text, in their order, and how far that is settled whatever follows.
+ * Beyond `until` there are only some of them.
+ */
+function findSecrets(index: SecretIndex, text: string, last: boolean) {
+  const ranges: Range[] = [];
+  let until = text.length;
+  if (index.empty) return { ranges, until };
+  until = index.search(text, last, (from, length) => ranges.push({ from, to: from + length }));
+  const views = viewsOf(text, last, index.spaces);
+  for (const view of views) {
+    const { starts } = view;
+    const end = index.search(view.text, last, (at, length) =>
+      ranges.push({ from: starts[at]!, to: starts[at + length]! }),
+    );
+    until = Math.min(until, starts[end]!);
+  }
+  if (views.length > 0) ranges.sort((a, b) => a.from - b.from);
+  return { ranges, until: beginningOf(views, until) };
+}
+
+/** `place`, or the beginning of the escapes that it is in the middle of: no view may lose them. */
+function beginningOf(views: readonly View[], place: number): number {
+  let at = place;
+  for (let moved = true; moved;) {
+    moved = false;
+    for (const { starts } of views) {
+      const start = lastUpTo(starts, at);
+      // The last one is where the text ends that can be read.
+      if (start === at || start === starts.at(-1)) continue;
+      at = start;
+      moved = true;
+    }
+  }
+  return at;
+}
+
+/** The last of the numbers, which rise, that is not above `most`. The first one is 0. */
+function lastUpTo(numbers: Uint32Array, most: number): number {
+  let low = 0;
+  let high = numbers.length - 1;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (numbers[middle]! <= most) low = middle;
+    else high = middle - 1;
+  }
+  return numbers[low]!;
 }

@@ -1,12 +1,20 @@
+import { base32Forms, base64Forms, doubleBase64Forms, hexForms } from './encoded-forms.js';
+
 /**
  * The shapes in which a secret can turn up in text: as it is, line by line, encoded by the tools
- * that print it. Pure; `redaction.ts` searches for what this lists.
+ * that print it. Pure; `redaction.ts` searches for what this lists, also behind the escapes that
+ * `text-views.ts` reads.
  */
 
 /** A value shorter than this is not searched for: masking every `1` of a log hides nothing. */
 export const SHORTEST_VALUE = 4;
 /** Derived forms and single lines shorter than this are left out, they hit too much else. */
 export const SHORTEST_FORM = 6;
+/**
+ * A longer form is searched for in pieces of this length. They touch, so that one mask stands for
+ * all of it, and no stream has to keep more of its text back. Characters.
+ */
+export const LONGEST_FORM = 256;
 
 /** Every text to mask for one secret value, none shorter than `SHORTEST_VALUE`. */
 export function formsOf(value: string): Set<string> {
@@ -20,66 +28,34 @@ export function formsOf(value: string): Set<string> {
 
 function addText(forms: Set<string>, value: string): void {
   const trimmed = value.trim();
-  for (const whole of [value, trimmed]) {
-    if (whole.length >= SHORTEST_VALUE) forms.add(whole);
+  const texts = [...new Set([value, trimmed])];
+  for (const whole of texts) {
+    if (whole.length >= SHORTEST_VALUE) addPieces(forms, whole);
   }
   const lines = trimmed.split(/\r?\n/);
   const derived = [
     ...(lines.length > 1 ? lines.map((line) => line.trim()) : []),
-    ...[value, trimmed].flatMap((text) => [
-      ...urlForms(text),
-      ...jsonForms(text),
+    ...texts.flatMap((text) => [
+      ...hexForms(text),
+      ...base32Forms(text),
       ...base64Forms(text),
-      // What `sh -x` prints for a value that holds a single quote.
+      ...doubleBase64Forms(text),
+      // What `sh -x` prints for a value that holds a single quote, and what Python makes of it.
       text.replaceAll("'", "'\\''"),
+      text.replaceAll("'", `'"'"'`),
     ]),
   ];
   for (const form of derived) {
-    if (form.length >= SHORTEST_FORM) forms.add(form);
+    if (form.length >= SHORTEST_FORM) addPieces(forms, form);
   }
 }
 
-function urlForms(value: string): string[] {
-  const encoded = encodeURIComponent(value.replace(/\p{Surrogate}/gu, '\ufffd'));
-  const strict = encoded.replace(
-    /[!'()*]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-  // `/` stays as it is in the path of a URL.
-  return [encoded, strict, strict.replaceAll('%20', '+'), encoded.replaceAll('%2F', '/')].flatMap(
-    (form) => [form, form.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())],
-  );
-}
-
-function jsonForms(value: string): string[] {
-  const escaped = JSON.stringify(value).slice(1, -1);
-  const ascii = escaped.replace(
-    /[\u007f-\uffff]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  // The last one: JSON that was put into JSON as a string, as log lines often are.
-  return [escaped, ascii, escaped.replaceAll('/', '\\/'), JSON.stringify(escaped).slice(1, -1)];
-}
-
-/**
- * Base64 of the value alone, wrapped as `base64` and `openssl` do, and of the value inside of
- * something longer (`user:password` of a basic authorization): there it starts at one of three
- * offsets in a group of three bytes, and the characters that do not depend on the neighbours are
- * the same whatever they are.
- */
-function base64Forms(value: string): string[] {
-  const bytes = Buffer.from(value, 'utf8');
-  const whole = bytes.toString('base64');
-  const forms = [whole, whole.replace(/=+$/, '')];
-  for (const width of [64, 76]) {
-    if (whole.length > width) forms.push(...(whole.match(new RegExp(`.{1,${width}}`, 'g')) ?? []));
-  }
-  for (let offset = 0; offset < 3; offset += 1) {
-    const shifted = Buffer.concat([Buffer.alloc(offset), bytes]);
-    const first = Math.ceil((offset * 8) / 6);
-    forms.push(shifted.toString('base64').slice(first, Math.floor((shifted.length * 8) / 6)));
-  }
-  return forms.flatMap((form) => [form, form.replaceAll('+', '-').replaceAll('/', '_')]);
+function addPieces(forms: Set<string>, form: string): void {
+  let at = 0;
+  // The last piece is never so short that it hits much else.
+  for (; form.length - at > LONGEST_FORM; at += LONGEST_FORM / 2)
+    forms.add(form.slice(at, at + LONGEST_FORM / 2));
+  forms.add(form.slice(at));
 }
 
 /** What the value says if it is base64 of text, else undefined. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { NotFoundError } from '@floy/domain';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
-import helmet from 'helmet';
-import { parseBody } from './http-body.js';
+import helmet, { type HelmetOptions } from 'helmet';
+import { bodyError, parseBody } from './http-body.js';
 import { errorAnswer, HttpError } from './http-errors.js';
 import { sendFile } from './http-file.js';
 import type { Input, Reply, Route } from './http-route.js';
@@ -50,6 +50,20 @@ export interface HttpAppOptions<Scope, Caller> {
   readonly checkAnswers?: boolean;
 }
 
+/**
+ * Said of every answer; a page that needs more says so itself. With the referrer policy `no-referrer`
+ * browsers would send `Origin: null` with forms of Floy's own, which is refused.
+ */
+const headers: HelmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+  },
+  referrerPolicy: { policy: 'same-origin' },
+  strictTransportSecurity: false,
+  xFrameOptions: { action: 'deny' },
+};
+
 /** The HTTP side of a service: one express app made from a table of routes. */
 export function createHttpApp<Scope, Caller>(options: HttpAppOptions<Scope, Caller>): Express {
   const app = express();
@@ -58,7 +72,7 @@ export function createHttpApp<Scope, Caller>(options: HttpAppOptions<Scope, Call
   app.set('query parser', false);
   app.set('etag', false);
   app.use(identify(options.log));
-  app.use(helmet({ contentSecurityPolicy: false, strictTransportSecurity: false }));
+  app.use(helmet(headers));
   options.mount?.(app);
   for (const [path, routes] of byPath(options.routes)) {
     const pattern = options.basePath + path.replaceAll(/\{(\w+)\}/g, ':$1');
@@ -110,19 +124,9 @@ const raw = express.raw({ type: () => true, limit: LARGEST_BODY, inflate: false 
 
 async function readBody(request: Request, response: Response): Promise<Uint8Array> {
   await new Promise<void>((resolve, reject) => {
-    raw(request, response, (error?: unknown) => (error ? reject(bodyError(error)) : resolve()));
+    raw(request, response, (error?: unknown) => (error ? reject(error) : resolve()));
   });
   return Buffer.isBuffer(request.body) ? request.body : new Uint8Array();
-}
-
-function bodyError(error: unknown): unknown {
-  const { status } = error as { status?: unknown };
-  if (status === 413) {
-    return new HttpError(413, 'INVALID_REQUEST', `The body is larger than ${LARGEST_BODY} bytes`);
-  }
-  if (status === 415) return new HttpError(415, 'INVALID_REQUEST', 'The body must not be encoded');
-  if (status === 400) return new HttpError(400, 'INVALID_REQUEST', 'The body was cut off');
-  return error;
 }
 
 function readInput<Scope>(
@@ -166,6 +170,8 @@ function identify(log: HttpLog) {
     const id = /^[A-Za-z0-9._-]{1,64}$/.test(sent) ? sent : randomUUID();
     const started = performance.now();
     response.setHeader('X-Request-Id', id);
+    // Answers hold secrets that are shown once, and what is true now: nobody keeps a copy.
+    response.setHeader('Cache-Control', 'no-store');
     response.on('finish', () => {
       const ms = Math.round(performance.now() - started);
       const { method, path } = request;
@@ -195,7 +201,7 @@ function failed(log: HttpLog) {
     }
     // express throws this for %-sequences that are none: such a path names nothing.
     const thrown = error instanceof URIError ? new NotFoundError('There is nothing here') : error;
-    const { status, headers, body } = errorAnswer(thrown, requestIdOf(response));
+    const { status, headers, body } = errorAnswer(bodyError(thrown), requestIdOf(response));
     if (status >= 500) {
       const { request_id } = body.error;
       log.error({ request_id, err: error, method: request.method, path: request.path }, 'failed');

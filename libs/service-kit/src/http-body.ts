@@ -1,4 +1,5 @@
 import { InvalidRequestError } from '@floy/domain';
+import { HttpError } from './http-errors.js';
 
 /** How deep objects and lists of a request may stand in each other. */
 const DEEPEST = 64;
@@ -18,6 +19,22 @@ export function parseBody(bytes: Uint8Array): unknown {
   }
   refuseUnstorable(value);
   return value;
+}
+
+/**
+ * What a parser of express says about a body (of the API or of a form), in Floy's words; any other
+ * error as it is.
+ */
+export function bodyError(error: unknown): unknown {
+  const { status, type, limit } = error as { status?: unknown; type?: unknown; limit?: unknown };
+  if (typeof type !== 'string') return error;
+  if (status === 413) {
+    const most = typeof limit === 'number' ? `larger than ${limit} bytes` : 'too large';
+    return new HttpError(413, 'INVALID_REQUEST', `The body is ${most}`);
+  }
+  if (status === 415) return new HttpError(415, 'INVALID_REQUEST', 'The body must not be encoded');
+  if (status === 400) return new HttpError(400, 'INVALID_REQUEST', 'The body was cut off');
+  return error;
 }
 
 function refuseUnstorable(value: unknown): void {

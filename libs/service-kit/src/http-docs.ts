@@ -38,7 +38,8 @@ export function mountDocs(app: Express, options: DocsOptions): void {
   const files = ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png'];
   for (const file of files) {
     app.get(`${path}/${file}`, (_request, response) => {
-      response.sendFile(file, { root: assets, maxAge: '1h' });
+      response.setHeader('Cache-Control', 'public, max-age=3600');
+      response.sendFile(file, { root: assets });
     });
   }
 }

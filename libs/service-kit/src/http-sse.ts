@@ -32,7 +32,7 @@ export async function streamEvents(
   const closed = AbortSignal.any([gone.signal, shutdown]);
   response.writeHead(200, {
     'Content-Type': 'text/event-stream; charset=utf-8',
-    'Cache-Control': 'no-cache, no-transform',
+    'Cache-Control': 'no-store, no-transform',
     'X-Accel-Buffering': 'no',
   });
   response.write(`retry: ${RECONNECT_MS}\n\n`);

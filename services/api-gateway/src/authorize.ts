@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { reaches, type Role } from '@floy/contracts';
 import type { TokenHolder } from '@floy/database/repositories/tokens';
 import { ForbiddenError, UnauthorizedError } from '@floy/domain';
@@ -6,11 +7,15 @@ import type { RouteRole } from '@floy/service-kit/http-route';
 /** Whoever asks on a route that needs no token. */
 export const anyone: TokenHolder = { id: '', owner: '', role: 'viewer' };
 
-/** The token of an `Authorization: Bearer …` header. Throws UnauthorizedError without one. */
-export function bearerToken(header: string | undefined): string {
-  const match = /^Bearer +([\x21-\x7e]{1,200}) *$/i.exec(header ?? '');
-  if (match?.[1] !== undefined) return match[1];
-  throw new UnauthorizedError('Send a token: Authorization: Bearer floy_pat_…');
+/**
+ * The token of a request's `Authorization: Bearer …`. Throws UnauthorizedError without one, and where
+ * there are several: a proxy may have looked at another one than Floy would.
+ */
+export function bearerToken(request: Pick<IncomingMessage, 'headersDistinct'>): string {
+  const [header = '', ...more] = request.headersDistinct['authorization'] ?? [];
+  const match = /^Bearer +([\x21-\x7e]{1,200}) *$/i.exec(header);
+  if (match?.[1] !== undefined && more.length === 0) return match[1];
+  throw new UnauthorizedError('Send one token: Authorization: Bearer floy_pat_…');
 }
 
 /** Throws ForbiddenError when the holder's role does not reach. */
@@ -22,11 +27,11 @@ export function requireRole(holder: TokenHolder, needed: Role): void {
 /** Who asks, by token, and whether a route is open to them. */
 export async function authorize(
   needed: RouteRole,
-  header: string | undefined,
+  request: Pick<IncomingMessage, 'headersDistinct'>,
   authenticate: (secret: string) => Promise<TokenHolder>,
 ): Promise<TokenHolder> {
   if (needed === 'anyone') return anyone;
-  const holder = await authenticate(bearerToken(header));
+  const holder = await authenticate(bearerToken(request));
   requireRole(holder, needed);
   return holder;
 }

@@ -41,9 +41,10 @@ export function createGatewayApp(deps: GatewayAppDeps): RequestListener {
     streams: deps.streams,
     checkAnswers: deps.checkAnswers,
     authorize: (route, request) =>
-      guardTokens(
-        request,
-        whileReachable(authorize(route.role, request.header('Authorization'), tokens.authenticate)),
+      whileReachable(
+        authorize(route.role, request, (secret) =>
+          guardTokens(request, secret, tokens.authenticate),
+        ),
       ),
     run: (route, exchange, input, bytes) =>
       whileReachable(runRequest(deps, route, exchange, input, bytes)),

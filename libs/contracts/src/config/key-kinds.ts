@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
-import { kubeconfigProblem, privateKeyProblem } from './key-material.js';
+import { privateKeyProblem } from './key-material.js';
+import { kubeconfigProblem } from './kubeconfig.js';
 import { templateProblem } from './template.js';
 import { text, variables, type ValueKind } from './value-kinds.js';
 

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { decodePrivateKey, kubeconfigProblem, privateKeyProblem } from './key-material.js';
+import { decodePrivateKey, privateKeyProblem } from './key-material.js';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const pem = (passphrase?: string) =>
@@ -26,29 +26,5 @@ describe('an ssh_key', () => {
   it('with a passphrase or a second key is refused', () => {
     expect(privateKeyProblem(base64(pem('secret')))).toMatch(/passphrase/);
     expect(privateKeyProblem(base64(pem() + pem()))).toMatch(/more than one/);
-  });
-});
-
-describe('a kubeconfig', () => {
-  const config = (user: string, cluster = 'server: https://k') =>
-    base64(`clusters: [{name: c, cluster: {${cluster}}}]\nusers: [{name: u, user: {${user}}}]\n`);
-
-  it('with data inside is taken, and so is what cannot be decoded', () => {
-    expect(kubeconfigProblem(config('token: t'))).toBeUndefined();
-    const inside = 'server: https://k, certificate-authority-data: eA==';
-    expect(kubeconfigProblem(config('client-key-data: eA==', inside))).toBeUndefined();
-    expect(kubeconfigProblem('base64_encoded_config')).toBeUndefined();
-  });
-  it.each([
-    config('exec: {command: sh}'),
-    config('auth-provider: {name: x}'),
-    config('client-key: /etc/shadow'),
-    config('tokenFile: /etc/shadow'),
-    config('token: t', 'server: https://k, insecure-skip-tls-verify: true'),
-    config('token: t', 'server: https://k, insecure-skip-tls-verify: "true"'),
-    config('token: t', 'server: http://k'),
-    config('token: t', 'server: https://k, certificate-authority: /x'),
-  ])('that runs, reads or trusts too much is refused (%#)', (hostile) => {
-    expect(kubeconfigProblem(hostile)).toMatch(/^kubeconfig\./);
   });
 });

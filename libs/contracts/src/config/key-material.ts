@@ -1,6 +1,4 @@
-import { parse } from 'yaml';
-
-/** The largest kubeconfig or key that is looked at, in bytes. */
+/** The largest key that is looked at, in bytes. */
 const LARGEST = 256 * 1024;
 
 /** The text behind strict base64 (line breaks allowed), or undefined. */
@@ -33,50 +31,4 @@ export function privateKeyProblem(value: string): string | undefined {
   if (ends !== 1) return 'holds more than one key';
   const locked = /ENCRYPTED/.test(key.slice(0, 200));
   return locked ? 'is protected by a passphrase, which Floy cannot enter' : undefined;
-}
-
-/**
- * Why a kubeconfig that decodes is refused, or undefined: one that would run a program, read files
- * of the deployer or trust anyone. One that cannot be decoded is stored.
- */
-export function kubeconfigProblem(value: string): string | undefined {
-  if (value.length > LARGEST) return `is longer than ${LARGEST} bytes`;
-  const decoded = decodeBase64(value) ?? (value.includes('\n') ? value : undefined);
-  const document = decoded === undefined ? undefined : parsed(decoded);
-  if (typeof document !== 'object' || document === null) return undefined;
-  return hostileField(document, 'kubeconfig');
-}
-
-function parsed(text: string): unknown {
-  try {
-    return parse(text, { maxAliasCount: 0 });
-  } catch {
-    return undefined;
-  }
-}
-
-const hostile: Readonly<Record<string, string>> = {
-  exec: 'would run a program',
-  'auth-provider': 'would run a program',
-  'certificate-authority': 'names a file of the deployer; use certificate-authority-data',
-  'client-certificate': 'names a file of the deployer; use client-certificate-data',
-  'client-key': 'names a file of the deployer; use client-key-data',
-  tokenFile: 'names a file of the deployer; use token',
-  'token-file': 'names a file of the deployer; use token',
-};
-
-function hostileField(value: unknown, path: string): string | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  for (const [name, below] of Object.entries(value)) {
-    const here = Array.isArray(value) ? `${path}[${name}]` : `${path}.${name}`;
-    const reason = hostile[name];
-    if (reason !== undefined) return `${here} ${reason}`;
-    if (name === 'insecure-skip-tls-verify' && below !== false) return `${here} trusts anyone`;
-    if (name === 'server' && typeof below === 'string' && !/^https:\/\//i.test(below)) {
-      return `${here} is not https`;
-    }
-    const deeper = hostileField(below, here);
-    if (deeper !== undefined) return deeper;
-  }
-  return undefined;
 }

@@ -4,11 +4,14 @@ import { ExpressAdapter } from '@bull-board/express';
 import type { Database } from '@floy/database/database';
 import { createSessionRepository, SESSION_SECONDS } from '@floy/database/repositories/sessions';
 import { createTokenRepository, type TokenHolder } from '@floy/database/repositories/tokens';
-import { ForbiddenError, InvalidRequestError, UnauthorizedError } from '@floy/domain';
+import { ForbiddenError, UnauthorizedError } from '@floy/domain';
+import { HttpError } from '@floy/service-kit/http-errors';
+import { parseCookie } from 'cookie';
 import express, { type Express, type Request, type Response } from 'express';
 import { bearerToken, requireRole } from '../authorize.js';
 import { loginPage } from './login-page.js';
 import type { GuardTokens } from './rate-limit.js';
+import { requireSameOrigin } from './same-origin.js';
 
 /** A queue as the board shows it. */
 export type BoardQueue = ConstructorParameters<typeof BullMQAdapter>[0];
@@ -45,13 +48,13 @@ export function mountBoard(
 
   async function holderOf(request: Request): Promise<TokenHolder> {
     const session = cookieOf(request);
-    if (session !== undefined) return guardTokens(request, sessions.authenticate(session));
-    const token = bearerToken(request.header('Authorization'));
-    return guardTokens(request, tokens.authenticate(token));
+    if (session !== undefined && request.header('Authorization') === undefined)
+      return guardTokens(request, session, sessions.authenticate);
+    return guardTokens(request, bearerToken(request), tokens.authenticate);
   }
 
   app.use('/admin', (_request, response, next) => {
-    response.set({ 'Content-Security-Policy': policy, 'Cache-Control': 'no-store' });
+    response.setHeader('Content-Security-Policy', policy);
     next();
   });
   app.get('/admin/login', (_request, response) => {
@@ -60,8 +63,9 @@ export function mountBoard(
   app.post('/admin/login', form, async (request, response) => {
     requireSameOrigin(request);
     try {
-      const holder = await guardTokens(request, tokens.authenticate(tokenOf(request)));
+      const holder = await guardTokens(request, tokenOf(request), tokens.authenticate);
       requireRole(holder, 'admin');
+      await sessions.end(cookieOf(request) ?? '');
       setCookie(request, response, await sessions.begin(holder.id), SESSION_SECONDS);
       response.redirect(303, BOARD);
     } catch (error) {
@@ -78,6 +82,11 @@ export function mountBoard(
     response.redirect(303, '/admin/login');
   });
   app.use(BOARD, async (request, response, next) => {
+    // The board has routes that change queues. Nothing here is for changing, whoever asks.
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      const headers = { Allow: 'GET, HEAD' };
+      throw new HttpError(405, 'INVALID_REQUEST', 'The board only shows', headers);
+    }
     try {
       requireRole(await holderOf(request), 'admin');
     } catch (error) {
@@ -98,10 +107,16 @@ function boardOf(queues: readonly BoardQueue[]): express.RequestHandler {
     serverAdapter: adapter,
     options: { uiConfig: { boardTitle: 'Floy', hideRedisDetails: true } },
   });
-  return adapter.getRouter() as express.RequestHandler;
+  // The adapter's router is an express app of its own, which names itself in every answer.
+  return (adapter.getRouter() as Express).disable('x-powered-by');
 }
 
-const form = express.urlencoded({ extended: false, limit: 4096, parameterLimit: 4 });
+const form = express.urlencoded({
+  extended: false,
+  inflate: false,
+  limit: 4096,
+  parameterLimit: 4,
+});
 
 function tokenOf(request: Request): string {
   const { token } = (request.body ?? {}) as { token?: unknown };
@@ -109,17 +124,8 @@ function tokenOf(request: Request): string {
   throw new UnauthorizedError('Enter a token');
 }
 
-/** A page of another origin cannot log a browser in or out. */
-function requireSameOrigin(request: Request): void {
-  const origin = request.header('Origin');
-  if (origin === undefined || origin === 'null') return;
-  if (URL.canParse(origin) && new URL(origin).host === request.header('Host')) return;
-  throw new InvalidRequestError('This form belongs to another origin');
-}
-
 function cookieOf(request: Request): string | undefined {
-  const cookies = (request.header('Cookie') ?? '').split(/; */);
-  const value = cookies.find((cookie) => cookie.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1);
+  const value = parseCookie(request.header('Cookie') ?? '')[COOKIE];
   return value === '' ? undefined : value;
 }
 

@@ -69,7 +69,7 @@ describePostgres('pages', () => {
     expect((await logIn(gateway.tokens.viewer)).status).toBe(403);
     expect((await logIn('wrong')).status).toBe(401);
     const foreign = await logIn(gateway.tokens.admin, { Origin: 'https://evil.example' });
-    expect(foreign.status).toBe(400);
+    expect(foreign.status).toBe(403);
     const entered = await logIn(gateway.tokens.admin);
     expect(entered.status).toBe(303);
     const cookie = entered.headers.get('set-cookie') ?? '';
