@@ -1,8 +1,9 @@
 import type { HostConnection } from '@floy/contracts';
-import { CouldNotTellError, messageOf, VerdictError } from '@floy/domain';
+import { CouldNotTellError, FloyError, messageOf, VerdictError } from '@floy/domain';
 import { createHash } from 'node:crypto';
 import { connect as connectSocket } from 'node:net';
 import ssh2 from 'ssh2';
+import { asError, containChannel, containListeners, writeTogether } from './contained.js';
 
 /** Says whether this is the host it should be: throws to refuse, before anything is authenticated. */
 export type VerifyHostKey = (fingerprint: string) => Promise<void>;
@@ -11,12 +12,20 @@ export interface ConnectedHost {
   readonly client: ssh2.Client;
   /** Of the host key, `SHA256:…`. */
   readonly fingerprint: string;
+  /** Aborts when the connection has ended, however it did; its reason says why. */
+  readonly ended: AbortSignal;
+  /** Has what ssh2 throws on a channel of this connection end the connection. */
+  contain(channel: ssh2.ClientChannel): void;
+  /** Says goodbye to the host and closes. */
+  close(): void;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A dead connection is found out after three unanswered questions: 12 s. */
 const KEEPALIVE_MS = 4000;
 const KEEPALIVE_MISSES = 2;
+/** How long the goodbye may take until the socket is closed without it. */
+const GOODBYE_MS = 2000;
 
 /** The fingerprint of a host key as OpenSSH prints it. */
 export function fingerprintOf(key: Buffer): string {
@@ -24,7 +33,8 @@ export function fingerprintOf(key: Buffer): string {
 }
 
 /**
- * Connects and authenticates. A refused host key is the error that `verifyHostKey` threw.
+ * Connects and authenticates. A refused host key is the error that `verifyHostKey` threw. Nothing
+ * that ssh2 throws on the way, or after it, reaches the process: it ends this connection.
  *
  * @throws VerdictError when the key is unusable or the host does not accept it
  * @throws CouldNotTellError when the host cannot be reached
@@ -36,32 +46,58 @@ export async function connectHost(
 ): Promise<ConnectedHost> {
   const { host, port, user, privateKey } = connection;
   const where = `${user}@${host}:${port}`;
-  const key = ssh2.utils.parseKey(privateKey);
-  if (key instanceof Error) {
-    throw new VerdictError(`ssh_key is not a private key that can be read: ${key.message}`);
-  }
+  const key = readKey(privateKey);
   const method: ssh2.PublicKeyAuthMethod = { type: 'publickey', username: user, key };
   signal?.throwIfAborted();
-  const client = new ssh2.Client();
-  let fingerprint = '';
-  let refusal: Error | undefined;
-  let aborted: (() => void) | undefined;
   // Node leaves Nagle's algorithm on, which costs 40 ms for every round trip of SSH.
   const socket = connectSocket({ host, port, noDelay: true });
+  const client = new ssh2.Client();
+  const end = new AbortController();
+  const { signal: ended } = end;
+
+  const fail = (reason: Error): void => {
+    if (ended.aborted) return;
+    end.abort(reason);
+    socket.destroy();
+  };
+  let ready = false;
+  const broken = (reason: unknown): void => {
+    fail(brokenBy(ready ? `The connection to ${where} broke` : `Could not connect to ${where}`, reason));
+  };
+  // Before ssh2 listens to it. A second error, or one after the end, is nobody's any more.
+  writeTogether(socket);
+  for (const emitter of [socket, client]) containListeners(emitter, broken);
+  client.on('error', broken);
+  client.on('close', () => broken(new Error('the connection was closed')));
+
+  let fingerprint: string | undefined;
+  const hostVerifier = (hostKey: Buffer, answer: (accepted: boolean) => void): void => {
+    const shown = fingerprintOf(hostKey);
+    // A host that asks for new keys in the middle shows its own once more.
+    if (fingerprint !== undefined) return answer(shown === fingerprint);
+    verifyHostKey(shown).then(
+      () => {
+        // ssh2 goes on with a connection that is gone, and throws.
+        if (ended.aborted) return;
+        fingerprint = shown;
+        try {
+          answer(true);
+        } catch (error) {
+          broken(error);
+        }
+      },
+      broken,
+    );
+  };
+  const aborted = (): void => fail(asError(signal?.reason));
+  signal?.addEventListener('abort', aborted);
   try {
     await new Promise<void>((resolve, reject) => {
-      aborted = () => reject(asError(signal?.reason));
-      signal?.addEventListener('abort', aborted);
-      client.once('ready', resolve);
-      client.once('error', (error: Error & { level?: string }) => {
-        if (refusal !== undefined) reject(refusal);
-        else if (error.level === 'client-authentication') {
-          reject(new VerdictError(`${where} does not accept the key of ssh_key`));
-        } else reject(unreachable(where, error.message));
+      ended.addEventListener('abort', () => reject(ended.reason));
+      client.once('ready', () => {
+        ready = true;
+        resolve();
       });
-      client.once('close', () =>
-        reject(refusal ?? unreachable(where, 'the connection was closed')),
-      );
       client.connect({
         sock: socket,
         username: user,
@@ -71,34 +107,59 @@ export async function connectHost(
         authHandler: [method],
         algorithms: {
           cipher: { prepend: ['aes128-gcm@openssh.com'], append: [], remove: [] },
+          // A host could pack gigabytes into a few packets.
+          compress: ['none'],
         },
-        hostVerifier: (hostKey: Buffer, answer: (accepted: boolean) => void) => {
-          fingerprint = fingerprintOf(hostKey);
-          verifyHostKey(fingerprint).then(
-            () => answer(true),
-            (error: unknown) => {
-              refusal = asError(error);
-              answer(false);
-            },
-          );
-        },
+        hostVerifier,
       });
     });
   } catch (error) {
-    client.on('error', () => undefined);
-    client.destroy();
-    socket.destroy();
-    throw error;
+    broken(error);
+    throw ended.reason;
   } finally {
-    if (aborted !== undefined) signal?.removeEventListener('abort', aborted);
+    signal?.removeEventListener('abort', aborted);
   }
-  return { client, fingerprint };
+  return {
+    client,
+    fingerprint: fingerprint ?? '',
+    ended,
+    contain: (channel) => containChannel(channel, socket, broken),
+    close() {
+      if (ended.aborted) return;
+      end.abort(new CouldNotTellError(`The connection to ${where} was closed by Floy`));
+      client.end();
+      // A host that does not close its side, or takes nothing any more, keeps no socket.
+      socket.destroySoon();
+      setTimeout(() => socket.destroy(), GOODBYE_MS).unref();
+    },
+  };
 }
 
-function unreachable(where: string, reason: string): CouldNotTellError {
-  return new CouldNotTellError(`Could not connect to ${where}: ${reason}`);
+/** ssh2 skips what it cannot sign with, as if the host had refused it. */
+function readKey(privateKey: string): ssh2.ParsedKey {
+  const key = parseKey(privateKey);
+  if (key instanceof Error) {
+    throw new VerdictError(`ssh_key is not a private key that can be read: ${key.message}`);
+  }
+  if (!key.isPrivateKey()) throw new VerdictError('ssh_key is a public key and not a private one');
+  return key;
 }
 
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new CouldNotTellError(messageOf(reason));
+/** What the end of a connection means to whoever waits for it. */
+function brokenBy(what: string, reason: unknown): Error {
+  if (reason instanceof FloyError) return reason;
+  if ((reason as { level?: unknown } | null)?.level === 'client-authentication') {
+    return new VerdictError(`${what}: it does not accept the key of ssh_key`);
+  }
+  return new CouldNotTellError(`${what}: ${messageOf(reason)}`);
+}
+
+function parseKey(privateKey: string): ssh2.ParsedKey | Error {
+  try {
+    const parsed: unknown = ssh2.utils.parseKey(privateKey);
+    // A file of OpenSSH's could hold several; its types know of one.
+    return (Array.isArray(parsed) ? parsed[0] : parsed) as ssh2.ParsedKey | Error;
+  } catch (error) {
+    return asError(error);
+  }
 }

@@ -37,7 +37,8 @@ export async function connectSsh(
   verifyHostKey: VerifyHostKey,
   signal?: AbortSignal,
 ): Promise<SshClient> {
-  const { client, fingerprint } = await connectHost(connection, verifyHostKey, signal);
+  const connected = await connectHost(connection, verifyHostKey, signal);
+  const { client, fingerprint, ended } = connected;
   const where = `${connection.user}@${connection.host}:${connection.port}`;
   const shells = new Set<RemoteShell>();
   const taken = new Set<RemoteShell>();
@@ -45,20 +46,16 @@ export async function connectSsh(
   let channels = 0;
   let lastClosed = Number.NEGATIVE_INFINITY;
   const waiting: (() => void)[] = [];
-  let closedBecause: string | undefined;
 
   const changed = (): void => {
     for (const shell of shells) if (shell.state === 'closed') shells.delete(shell);
     for (const next of waiting.splice(0)) next();
   };
-  const ended = (reason: string): void => {
-    if (closedBecause !== undefined) return;
-    closedBecause = `The connection to ${where} broke: ${reason}`;
+  const whyClosed = (): string => messageOf(ended.reason);
+  ended.addEventListener('abort', () => {
     for (const shell of shells) shell.close();
     changed();
-  };
-  client.on('error', (error: Error) => ended(error.message));
-  client.on('close', () => ended('closed'));
+  });
 
   const takeIdle = (): RemoteShell | undefined => {
     for (const shell of shells) {
@@ -75,6 +72,7 @@ export async function connectSsh(
         (opened) => client.exec('exec /bin/sh', opened),
         signal,
       );
+      connected.contain(channel);
       channel.once('close', () => {
         channels -= 1;
         lastClosed = performance.now();
@@ -95,7 +93,7 @@ export async function connectSsh(
     const deadline = performance.now() + SESSION_WAIT_MS;
     for (;;) {
       signal?.throwIfAborted();
-      if (closedBecause !== undefined) throw new CouldNotTellError(closedBecause);
+      if (ended.aborted) throw new CouldNotTellError(whyClosed());
       const before = takeIdle();
       if (before !== undefined) return before;
       const problem = await open(signal).then(() => undefined, messageOf);
@@ -105,7 +103,9 @@ export async function connectSsh(
       const now = performance.now();
       const counted = channels > 0 || now - lastClosed < LAG_MS;
       if (problem !== undefined && (!counted || now > deadline)) {
-        throw new CouldNotTellError(closedBecause ?? `${where} opened no session: ${problem}`);
+        throw new CouldNotTellError(
+          ended.aborted ? whyClosed() : `${where} opened no session: ${problem}`,
+        );
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => wake(), channels > 0 ? SESSION_WAIT_MS : LAG_MS / 20);
@@ -123,7 +123,7 @@ export async function connectSsh(
   return {
     fingerprint,
     get closed() {
-      return closedBecause !== undefined;
+      return ended.aborted;
     },
     async run(script, options = {}) {
       const shell = await shellFor(options.signal);
@@ -131,8 +131,8 @@ export async function connectSsh(
         return await shell.run(script, options);
       } catch (error) {
         // The connection's own reason says more than that of one of its channels.
-        if (closedBecause !== undefined && error instanceof CouldNotTellError) {
-          throw new CouldNotTellError(closedBecause, {}, { cause: error });
+        if (ended.aborted && error instanceof CouldNotTellError) {
+          throw new CouldNotTellError(whyClosed(), {}, { cause: error });
         }
         throw error;
       } finally {
@@ -141,15 +141,14 @@ export async function connectSsh(
       }
     },
     async dial(host, port, signal) {
-      if (closedBecause !== undefined) throw new CouldNotTellError(closedBecause);
-      return openChannel<ClientChannel>(
+      if (ended.aborted) throw new CouldNotTellError(whyClosed());
+      const channel = await openChannel<ClientChannel>(
         (opened) => client.forwardOut('127.0.0.1', 0, host, port, opened),
         signal,
       );
+      connected.contain(channel);
+      return channel;
     },
-    close() {
-      ended('closed by Floy');
-      client.end();
-    },
+    close: connected.close,
   };
 }
