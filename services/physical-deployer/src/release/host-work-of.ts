@@ -40,6 +40,7 @@ export function hostWorkOf(
     stepEnded: deps.stepEnded,
     redactor,
     log: (line) => log.write(`${line}\n`),
+    logRoom: log.room,
   };
 }
 
@@ -125,11 +126,9 @@ export function outputOf(deps: DeployerDeps, context: InstanceContext): Output {
   const redactor = createRedactor();
   redactor.add(secrets);
   const forget = deps.redactor.add(secrets);
-  const log = createTaskLog(deps.database, context.release.task_id, {
+  const log = createTaskLog(deps.taskLogs, context.release.task_id, {
     source: context.target.instance_id,
     redactor,
-    onError: (error) =>
-      deps.logger.warn({ err: error, task_id: context.release.task_id }, 'A piece of log was lost'),
   });
   return {
     log,

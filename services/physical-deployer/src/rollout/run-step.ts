@@ -151,9 +151,10 @@ async function watch(
       signal: within.signal,
       timeoutMs: undefined,
       onOutput(chunk) {
-        if (!live) return;
+        if (!live) return undefined;
         lines.push(chunk);
         if (lines.full) within.abort(flooding);
+        return work.logRoom?.();
       },
       onMark(word, rest) {
         const mark = readStepMark(word, rest);

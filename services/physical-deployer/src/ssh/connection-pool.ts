@@ -42,11 +42,16 @@ export interface ConnectionPoolOptions {
 
 /**
  * A connection in the making has its turn until it is made. What is far away or does not answer costs
- * time and no processor: it loses its turn after the first of these, or, on a busy machine, after the
- * second. Milliseconds.
+ * time and no processor: it loses its turn at the first look that finds processor time to spare, and
+ * on a busy machine after the longest time.
  */
-const LOOK_MS = 250;
-const LONGEST_TURN_MS = 3000;
+const CONNECTING = { lookMs: 250, longestMs: 3000 };
+/**
+ * So it is with the work on connections. It costs Floy little, but where hosts share its machine, or
+ * hundreds answer at once, nobody else would be served. So many for each processor.
+ */
+const WORKING = { lookMs: 50, longestMs: 1000 };
+const WORKING_EACH = 4;
 
 interface Entry {
   readonly client: Promise<SshClient>;
@@ -61,16 +66,14 @@ export function createConnectionPool(options: ConnectionPoolOptions = {}): Conne
   const { maxConnecting = 2 * availableParallelism() } = options;
   const entries = new Map<string, Entry>();
   const clients = new Set<SshClient>();
-  const turns = createTurns({
-    atOnce: maxConnecting,
-    lookMs: LOOK_MS,
-    longestMs: LONGEST_TURN_MS,
-    isSpare: createSpareTime(),
-  });
+  const isSpare = createSpareTime();
+  const connecting = createTurns({ ...CONNECTING, atOnce: maxConnecting, isSpare });
+  const atOnce = WORKING_EACH * availableParallelism();
+  const working = createTurns({ ...WORKING, atOnce, isSpare });
   let closed = false;
 
   const connect = async (access: HostAccess): Promise<SshClient> => {
-    const endTurn = await turns.take(access.group ?? '', access.signal);
+    const endTurn = await connecting.take(access.group ?? '', access.signal);
     access.connecting?.();
     try {
       const client = await connectSsh(access.connection, access.verifyHostKey, access.signal);
@@ -109,7 +112,12 @@ export function createConnectionPool(options: ConnectionPoolOptions = {}): Conne
           const other = entries.get(key);
           if (other?.open === undefined || other.open.closed) entries.set(key, entry);
         } else await access.verifyHostKey(client.fingerprint);
-        return await use(client);
+        const endTurn = await working.take(access.group ?? '', access.signal);
+        try {
+          return await use(client);
+        } finally {
+          endTurn();
+        }
       } finally {
         entry.users -= 1;
         if (client !== undefined && entry.users === 0) {

@@ -17,7 +17,8 @@ export interface RunOptions {
   /** After this the outcome counts as unknown. */
   readonly timeoutMs?: number;
   readonly input?: ScriptInput;
-  onOutput?(chunk: Buffer): void;
+  /** Where it answers a promise, nothing more is read of the host until that has resolved. */
+  onOutput?(chunk: Buffer): unknown;
   /** Called for `floy_mark WORD REST` in the script, in its place among the output. */
   onMark?(word: string, rest: string): void;
 }
@@ -149,7 +150,10 @@ export function createRemoteShell(channel: ClientChannel, onChange: () => void):
           onData(data) {
             if (!begun) return greeting.push(data);
             stdout.push(data);
-            options.onOutput?.(data);
+            const room = options.onOutput?.(data);
+            if (!(room instanceof Promise)) return;
+            channel.pause();
+            void room.finally(() => channel.resume());
           },
           onMark(word, rest) {
             if (word === 'start') begun = true;

@@ -48,7 +48,7 @@ describe('turns', () => {
     let begun = false;
     void turns.take('a').then(() => (begun = true));
     await waitFor('the next turn', async () => begun);
-    expect(looks).toBe(4);
+    expect(looks).toBeGreaterThan(3);
   });
 
   it('end by themselves on a busy machine too, after a time', async () => {
