@@ -6,6 +6,8 @@ export interface BenchRun {
   readonly folder: string;
   /** How often each thing is measured, after the warm-up. */
   readonly runs: number;
+  /** How many hosts there are, where a bench is about many. */
+  readonly hosts: number;
   /** Words for the Node of the measured Floy, to look into it: `--cpu-prof`, `--cpu-prof-dir=…`. */
   readonly nodeOptions: readonly string[];
   /** Registers what has to be ended; the last one first, also when the run is broken off. */

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startServiceProcess } from '@floy/testing/processes';
+import { startServiceProcess, type LogLine } from '@floy/testing/processes';
 import { waitFor } from '@floy/testing/wait-for';
 
 /** A `standalone` at work, as the only process of Floy's own. */
 export interface FloyProcess {
   readonly pid: number;
+  /** Everything that it has logged so far. */
+  readonly log: readonly LogLine[];
   /** The gateway's base URL. */
   readonly address: string;
   /** From the start of the process to an address and `/readyz` that says ok. Seconds. */
@@ -43,6 +45,7 @@ export async function startFloy(
     const readySeconds = (performance.now() - began) / 1000;
     return {
       pid: child.pid,
+      log: child.log,
       address,
       readySeconds,
       stop: async () => {

@@ -1,13 +1,9 @@
-import { execFile } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { createClient } from '@floy/client/client';
 import { startSshdFleet } from '@floy/local-servers/sshd';
 import type { BenchRun } from '../bench.js';
+import { makeRepository } from '../repository.js';
 import { listenForFirstByte, type FirstByteListener } from './first-byte.js';
-
-const execute = promisify(execFile);
 
 /** What a deployment of this bench is made of. */
 export interface Wish {
@@ -35,7 +31,7 @@ export async function setStage(
   const ssh = await listenForFirstByte(host);
   run.onEnd(() => ssh.close());
 
-  const repository = await makeRepository(join(run.folder, 'repository'));
+  const repository = await makeRepository(join(run.folder, 'repository'), { version: 'v1.0.0\n' });
   const version = await client.createVersion({
     repository: repository.url,
     git_tag: 'v1.0.0',
@@ -66,25 +62,4 @@ export async function setStage(
     environment_id: environment.id,
   };
   return { wish, ssh };
-}
-
-async function makeRepository(folder: string): Promise<{ url: string; commit: string }> {
-  await mkdir(folder, { recursive: true, mode: 0o755 });
-  const git = (...words: string[]) =>
-    execute('git', [
-      '-C',
-      folder,
-      '-c',
-      'user.name=bench',
-      '-c',
-      'user.email=bench@floy',
-      ...words,
-    ]);
-  await git('init', '--quiet', '--initial-branch', 'main');
-  await writeFile(join(folder, 'version'), 'v1.0.0\n');
-  await git('add', '.');
-  await git('commit', '--quiet', '--message', 'The version');
-  await git('tag', 'v1.0.0');
-  const { stdout } = await git('rev-parse', 'HEAD');
-  return { url: folder, commit: stdout.trim() };
 }

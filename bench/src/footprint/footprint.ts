@@ -1,9 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Bench, BenchRun } from '../bench.js';
 import { withinLimit } from '../figure.js';
 import { startFloy } from '../floy-process.js';
+import { residentMegabytes } from '../resident.js';
 import { median } from '../samples.js';
 
 const STARTS = 5;
@@ -58,12 +59,4 @@ async function startOnce(run: BenchRun, home: string, idleSeconds = 0) {
   }
   await stop();
   return { readySeconds: floy.readySeconds, idle };
-}
-
-/** VmRSS of a process, in units of a million bytes. */
-async function residentMegabytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
-  if (kibibytes === undefined) throw new Error('This bench reads /proc, which only Linux has');
-  return (Number(kibibytes) * 1024) / 1e6;
 }

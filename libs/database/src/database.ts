@@ -67,13 +67,15 @@ const sessionLimits = {
  */
 export const statementLimitMs = 12_000;
 
+/** Longer than a loaded machine takes; who must answer sooner asks beside it. Milliseconds. */
+const connectLimitMs = 3000;
+
 /** What `pg` needs to reach this database; used for the pool and for connections of their own. */
 export function connectionSettings(url: string, applicationName: string): pg.ClientConfig {
   return {
     connectionString: url,
     application_name: applicationName,
-    // Longer than a loaded machine takes; who must answer sooner asks beside it.
-    connectionTimeoutMillis: 3000,
+    connectionTimeoutMillis: connectLimitMs,
     query_timeout: statementLimitMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 5000,
@@ -90,10 +92,19 @@ const getTypeParser = ((oid: number, format?: 'text' | 'binary') =>
     ? Number
     : pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser;
 
+/** A connection that has its limit on the time to connect from here, as its pool has none. */
+class PooledClient extends ProvenClient {
+  constructor(settings: pg.ClientConfig = {}) {
+    super({ ...settings, connectionTimeoutMillis: connectLimitMs });
+  }
+}
+
 export function createDatabase(options: DatabaseOptions): Database {
   const pool = new pg.Pool({
     ...connectionSettings(options.url, options.applicationName),
-    Client: ProvenClient,
+    // Who waits for others of this process waits in turn: only Postgres can be away.
+    connectionTimeoutMillis: 0,
+    Client: PooledClient,
     max: options.poolSize ?? 10,
     idleTimeoutMillis: 60_000,
     // Statements that are sent without waiting in between travel together.

@@ -36,10 +36,11 @@ describe('a sampled gauge', () => {
 
   it('tells of the pool', async () => {
     const metrics = createMetrics();
-    observePool(metrics, { poolDepth: () => ({ inUse: 3, idle: 2, waiting: 7 }) });
+    const poolDepth = () => ({ inUse: 3, idle: 2, waiting: 7 });
+    observePool(metrics, () => ({ shared: { poolDepth } }));
     const { text } = await metrics.exposition();
-    expect(text).toContain('floy_pool_connections{state="in_use"} 3');
-    expect(text).toContain('floy_pool_connections{state="idle"} 2');
-    expect(text).toContain('floy_pool_waiting 7');
+    expect(text).toContain('floy_pool_connections{pool="shared",state="in_use"} 3');
+    expect(text).toContain('floy_pool_connections{pool="shared",state="idle"} 2');
+    expect(text).toContain('floy_pool_waiting{pool="shared"} 7');
   });
 });

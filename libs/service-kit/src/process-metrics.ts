@@ -4,25 +4,33 @@ import type { BusPublisher } from '@floy/messaging/publisher';
 import type { SteadyBackend } from '@floy/messaging/steady-backend';
 import type { Metrics } from './metrics.js';
 
-/** The connections to Postgres that a process shares, for its metrics. */
-export function observePool(metrics: Metrics, database: Pick<Database, 'poolDepth'>): void {
+/** The connections to Postgres that a process shares, and those of some service alone, by name. */
+export function observePool(
+  metrics: Metrics,
+  pools: () => Readonly<Record<string, Pick<Database, 'poolDepth'>>>,
+): void {
   metrics.sampled(
     'floy_pool_connections',
     'Connections of this process to Postgres, in use or idle',
-    ['state'],
-    () => {
-      const { inUse, idle } = database.poolDepth();
-      return [
-        { labels: { state: 'in_use' }, value: inUse },
-        { labels: { state: 'idle' }, value: idle },
-      ];
-    },
+    ['pool', 'state'],
+    () =>
+      Object.entries(pools()).flatMap(([pool, database]) => {
+        const { inUse, idle } = database.poolDepth();
+        return [
+          { labels: { pool, state: 'in_use' }, value: inUse },
+          { labels: { pool, state: 'idle' }, value: idle },
+        ];
+      }),
   );
   metrics.sampled(
     'floy_pool_waiting',
     'Callers in this process that wait for a connection to Postgres',
-    [],
-    () => [{ labels: {}, value: database.poolDepth().waiting }],
+    ['pool'],
+    () =>
+      Object.entries(pools()).map(([pool, database]) => ({
+        labels: { pool },
+        value: database.poolDepth().waiting,
+      })),
   );
 }
 

@@ -3,8 +3,9 @@ import { hostname } from 'node:os';
 import { pid } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalogues } from '@floy/contracts';
-import { createDatabase } from '@floy/database/database';
+import { createDatabase, type Database } from '@floy/database/database';
 import { createListener } from '@floy/database/listener';
+import { createTaskLogStore } from '@floy/database/task-log-store';
 import { createLeaseKeeper } from '@floy/messaging/lease-keeper';
 import { createPublisher } from '@floy/messaging/publisher';
 import type { Delivery } from '@floy/messaging/queue-watch';
@@ -29,9 +30,17 @@ export interface RuntimeConfig {
 
 export interface Runtime {
   readonly deps: ServiceDeps;
+  /**
+   * The same with so many connections to Postgres of its own: a service that must not wait behind
+   * the hundreds of hosts of another. `pool` names them in the metrics.
+   */
+  apart(pool: string, connections: number): ServiceDeps;
   ready(): Promise<Checks>;
   close(): Promise<void>;
 }
+
+/** The connections that most of a process shares. */
+const SHARED_CONNECTIONS = 16;
 
 type RuntimeProcess = Pick<ServiceProcess<unknown>, 'logger' | 'metrics' | 'redactor'> &
   Partial<Pick<ServiceProcess<unknown>, 'shutdown'>>;
@@ -80,16 +89,22 @@ async function open(
   else await backend.check().catch((error: unknown) => refuseUnlessAway(error, logger));
   const publisher = createPublisher(backend, catalogues.messages, backend.hasWorker);
   observeDeliveries(metrics, backend);
-  const database = createDatabase({
-    url,
-    applicationName: `floy-${name}`,
-    publisher,
-    poolSize: 16,
-    catalogues,
-    onEvents: createHistoryObserver(logger, metrics),
-  });
-  opened.push(() => database.close());
-  observePool(metrics, database);
+  const pools: Record<string, Database> = {};
+  const onEvents = createHistoryObserver(logger, metrics);
+  const openPool = (pool: string, poolSize: number): Database => {
+    const applicationName = `floy-${name}`;
+    const database = createDatabase({
+      ...{ url, applicationName, publisher, poolSize, catalogues, onEvents },
+    });
+    opened.push(() => database.close());
+    return (pools[pool] = database);
+  };
+  const database = openPool('shared', SHARED_CONNECTIONS);
+  observePool(metrics, () => pools);
+  const taskLogs = createTaskLogStore(database, (err, task_id) =>
+    logger.warn({ err, task_id }, 'A piece of log was lost'),
+  );
+  opened.push(() => taskLogs.close());
   const observer = createWorkObserver(logger, metrics, Object.keys(catalogues.messages));
   const failed = (what: string) => (error: unknown) => {
     if (error instanceof UnavailableError) observer.outage(what, error);
@@ -117,20 +132,13 @@ async function open(
   await patiently(async () => keeper.taker(), shutdown);
   const relay = startRelay(database, publisher, failed('relay'), observer.backlog);
   opened.push(() => relay.stop());
+  const deps: ServiceDeps = {
+    ...{ installation, database, listener, taskLogs, backend, publisher, keeper, observer, sealer },
+    ...{ logger, metrics, redactor },
+  };
   return {
-    deps: {
-      installation,
-      database,
-      listener,
-      backend,
-      publisher,
-      keeper,
-      observer,
-      sealer,
-      logger,
-      metrics,
-      redactor,
-    },
+    deps,
+    apart: (pool, connections) => ({ ...deps, database: openPool(pool, connections) }),
     async ready() {
       const [postgres, queue] = await Promise.all([
         database.knex.raw('SELECT 1').then(

@@ -1,5 +1,6 @@
 import type { Database } from '@floy/database/database';
 import type { Listener } from '@floy/database/listener';
+import type { TaskLogStore } from '@floy/database/task-log-store';
 import type { LeaseKeeper } from '@floy/messaging/lease-keeper';
 import type { WorkObserver } from '@floy/messaging/observer';
 import type { BusPublisher } from '@floy/messaging/publisher';
@@ -19,6 +20,8 @@ export interface ServiceDeps {
   readonly installation: string;
   readonly database: Database;
   readonly listener: Listener;
+  /** Where the logs of tasks are written. */
+  readonly taskLogs: TaskLogStore;
   readonly backend: QueueBackend;
   readonly publisher: BusPublisher;
   readonly keeper: LeaseKeeper;

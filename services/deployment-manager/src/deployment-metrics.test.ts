@@ -81,6 +81,6 @@ describeHere('the metrics of deployments', () => {
     const said = await text();
     expect(said).toContain('floy_events_total{type="deployment.paused"} 1');
     expect(said).toContain('floy_queue_jobs{queue="build-runner",state="waiting"} 0');
-    expect(said).toMatch(/floy_pool_connections\{state="idle"\} [1-9]/);
+    expect(said).toMatch(/floy_pool_connections\{pool="shared",state="idle"\} [1-9]/);
   });
 });

@@ -20,9 +20,12 @@ export interface RunningStandalone extends Running {
   readonly adminToken: string;
 }
 
+/** Connections to Postgres that only the gateway has. */
+const API_CONNECTIONS = 6;
+
 /**
- * Starts all services in this process: one pool, queue, listener, keeper of leases and relay for
- * all of them, on servers below FLOY_HOME unless others were given.
+ * Starts all services in this process: one queue, listener, keeper of leases and relay for all of
+ * them, one pool for the gateway and one for all others, on servers below FLOY_HOME unless others were given.
  */
 export async function startStandalone(
   process: ServiceProcess<StandaloneConfig>,
@@ -51,6 +54,8 @@ export async function startStandalone(
     );
     opened.push(runtime.close);
     const { deps, ready } = runtime;
+    // What people read does not wait behind the hosts of a deployment.
+    const api = runtime.apart('api', API_CONNECTIONS);
     const { artifacts } = home;
     const workers = await Promise.all([
       composeDeploymentManager(deps),
@@ -64,7 +69,7 @@ export async function startStandalone(
     ]);
     opened.push(async () => void (await Promise.all(workers.map((service) => service.stop()))));
     const gateway = await composeGateway(
-      deps,
+      api,
       { ...config, FLOY_ADMIN_TOKEN: home.adminToken, FLOY_ARTIFACTS: artifacts },
       ready,
     );

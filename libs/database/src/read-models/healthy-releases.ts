@@ -1,23 +1,40 @@
 import type { TargetRow } from '../rows.js';
+import { rowOf, rowsOf } from '../statement.js';
 import type { Transaction } from '../transaction.js';
 
 /**
- * What a rollback puts on a target: the release of that version that was healthy there, or, on a
- * target that came later, one that was healthy beside it. Undefined where there is none.
+ * What a rollback puts on targets of one application in one environment: by a target's id the
+ * release of that version that was healthy there, or, on a target that came later, the newest one
+ * that was healthy beside it. Nothing for any target where there is none. One trip for all of them.
  */
-export async function healthyReleaseFor(
+export async function healthyReleasesFor(
   tx: Transaction,
-  target: TargetRow,
+  targets: readonly TargetRow[],
   versionId: string | null,
-): Promise<string | undefined> {
-  const row = await tx.row<{ release_id: string }>(
-    `SELECT h.release_id FROM healthy_releases h
-     JOIN releases r ON r.id = h.release_id JOIN targets t ON t.id = h.target_id
-     WHERE t.environment_id = ? AND t.application_id = ? AND r.version_id = ?
-     ORDER BY t.id = ? DESC, h.healthy_at DESC LIMIT 1`,
-    [target.environment_id, target.application_id, versionId, target.id],
+): Promise<ReadonlyMap<string, string>> {
+  const [first] = targets;
+  if (first === undefined) return new Map();
+  const [own, beside] = await tx.together(
+    rowsOf<{ target_id: string; release_id: string }>(
+      `SELECT DISTINCT ON (h.target_id) h.target_id, h.release_id
+       FROM healthy_releases h JOIN releases r ON r.id = h.release_id
+       WHERE h.target_id = ANY(?) AND r.version_id = ?
+       ORDER BY h.target_id, h.healthy_at DESC`,
+      [targets.map(({ id }) => id), versionId],
+    ),
+    rowOf<{ release_id: string }>(
+      `SELECT h.release_id FROM healthy_releases h
+       JOIN releases r ON r.id = h.release_id JOIN targets t ON t.id = h.target_id
+       WHERE t.environment_id = ? AND t.application_id = ? AND r.version_id = ?
+       ORDER BY h.healthy_at DESC LIMIT 1`,
+      [first.environment_id, first.application_id, versionId],
+    ),
   );
-  return row?.release_id;
+  if (beside === undefined) return new Map();
+  return new Map([
+    ...targets.map(({ id }) => [id, beside.release_id] as const),
+    ...own.map(({ target_id, release_id }) => [target_id, release_id] as const),
+  ]);
 }
 
 /** A release by its id, with the label that people see. */

@@ -1,6 +1,6 @@
 import { deployerOf } from '@floy/contracts';
 import { openEnvironmentOf, placesOfService } from '@floy/database/places';
-import { healthyReleaseFor } from '@floy/database/read-models/healthy-releases';
+import { healthyReleasesFor } from '@floy/database/read-models/healthy-releases';
 import type { DeploymentRow, ReleasePlan } from '@floy/database/rows';
 import type { Snapshot } from '@floy/database/snapshot';
 import type { Transaction } from '@floy/database/transaction';
@@ -35,16 +35,18 @@ export async function planRelease(
     { kind: environment.type, environmentId: environment.id, applicationId: application.id },
     places,
   );
-  const instances: ReleasePlan['instances'] = [];
-  for (const target of targets) {
-    const reused = deployment.origin === 'rollback';
-    const contentReleaseId = reused ? await healthyReleaseFor(tx, target, version.id) : null;
+  const reused =
+    deployment.origin === 'rollback'
+      ? await healthyReleasesFor(tx, targets, version.id)
+      : undefined;
+  const instances = targets.map((target) => {
+    const contentReleaseId = reused === undefined ? null : reused.get(target.id);
     if (contentReleaseId === undefined)
       throw new ConflictError(
         `Version ${version.git_tag} has never been healthy on ${target.instance_id}`,
       );
-    instances.push({ instanceId: target.instance_id, targetId: target.id, contentReleaseId });
-  }
+    return { instanceId: target.instance_id, targetId: target.id, contentReleaseId };
+  });
   return {
     deployer: environment.type,
     service,

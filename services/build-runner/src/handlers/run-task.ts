@@ -28,11 +28,9 @@ export function runTaskHandler(deps: RunnerDeps): LongHandler<'run-task'> {
       const redactor = createRedactor();
       redactor.add(context.secrets);
       const forget = deps.redactor.add(context.secrets);
-      const log = createTaskLog(deps.database, context.task.id, {
+      const log = createTaskLog(deps.taskLogs, context.task.id, {
         source: context.task.type,
         redactor,
-        onError: (error) =>
-          deps.logger.warn({ err: error, task_id: ids.task_id }, 'A piece of log was lost'),
       });
       const outcome = await carryOut(deps, work, context, log, redactor.redact).finally(() =>
         log.flush().finally(forget),
@@ -69,7 +67,7 @@ async function carryOut(
 ): Promise<TaskOutcome> {
   for (let attempt = 0; ; attempt += 1) {
     const workspace = await makeWorkspace();
-    const run = { deps, context, workspace, signal: work.signal, log: log.write };
+    const run = { deps, context, workspace, signal: work.signal, log: written(log) };
     try {
       return await (context.task.type === 'build' ? runBuild(run) : runTest(run));
     } catch (error) {
@@ -83,6 +81,14 @@ async function carryOut(
       await workspace.remove();
     }
   }
+}
+
+/** A command that prints more than can be stored is not read on until it is. */
+function written(log: TaskLog): (text: string) => Promise<void> {
+  return async (text) => {
+    log.write(text);
+    await log.room();
+  };
 }
 
 function idsOf(ids: { task_id: string; deployment_id: string }) {

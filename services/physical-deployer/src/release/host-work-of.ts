@@ -8,6 +8,7 @@ import type { Work } from '@floy/messaging/handlers';
 import { createRedactor, type Redactor } from '@floy/secrets/redaction';
 import { type HostRelease, type HostWork, STEPS } from '../rollout/host-work.js';
 import { CONNECT_MS } from '../rollout/with-host.js';
+import type { VerifyHostKey } from '../ssh/connect.js';
 import { signLink } from '@floy/secrets/signed-link';
 import type { DeployerDeps } from './deployer-deps.js';
 import type { InstanceContext } from './instance-context.js';
@@ -23,12 +24,13 @@ export function hostWorkOf(
   const { database } = deps;
   return {
     id: context.release.id,
+    group: context.release.id,
     installation: deps.installation,
     epoch: BigInt(work.lease.epoch),
     connection: context.connection,
     retryCount: context.release.retry_count,
     connectMs: CONNECT_MS,
-    verifyHostKey: verifierOf(database, context),
+    verifyHostKey: rememberedBy(verifierOf(database, context)),
     signal: work.signal,
     async beforeStep(name) {
       const step = { name, touches: STEPS[name].touches };
@@ -38,6 +40,7 @@ export function hostWorkOf(
     stepEnded: deps.stepEnded,
     redactor,
     log: (line) => log.write(`${line}\n`),
+    logRoom: log.room,
   };
 }
 
@@ -48,6 +51,16 @@ function verifierOf(database: Database, { target, connection, login }: InstanceC
     port: connection.port,
   };
   return verifyHostKey(database, place, login);
+}
+
+/** One work asks about one host again and again: Postgres is asked once about a key that is right. */
+function rememberedBy(verify: VerifyHostKey): VerifyHostKey {
+  const right = new Set<string>();
+  return async (fingerprint) => {
+    if (right.has(fingerprint)) return;
+    await verify(fingerprint);
+    right.add(fingerprint);
+  };
 }
 
 /**
@@ -113,11 +126,9 @@ export function outputOf(deps: DeployerDeps, context: InstanceContext): Output {
   const redactor = createRedactor();
   redactor.add(secrets);
   const forget = deps.redactor.add(secrets);
-  const log = createTaskLog(deps.database, context.release.task_id, {
+  const log = createTaskLog(deps.taskLogs, context.release.task_id, {
     source: context.target.instance_id,
     redactor,
-    onError: (error) =>
-      deps.logger.warn({ err: error, task_id: context.release.task_id }, 'A piece of log was lost'),
   });
   return {
     log,

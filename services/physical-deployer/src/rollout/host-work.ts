@@ -54,6 +54,8 @@ export interface HostWork extends HostReach {
   stepEnded?(name: StepName, outcome: StepOutcome, seconds: number): void;
   /** The live log. Secrets are masked by the caller. */
   log(line: string): void;
+  /** Undefined while there is room in it for more; else resolves when there is again. */
+  logRoom?(): Promise<void> | undefined;
 }
 
 /** One version for one host. */

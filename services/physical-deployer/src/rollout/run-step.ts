@@ -167,9 +167,10 @@ async function watch(
       timeoutMs: undefined,
       marks: STEP_MARKS,
       onOutput(chunk) {
-        if (!live) return;
+        if (!live) return undefined;
         lines.push(chunk);
         if (lines.full) within.abort(flooding);
+        return work.logRoom?.();
       },
       onMark(word, rest) {
         const mark = readStepMark(word, rest);

@@ -26,10 +26,11 @@ export async function withHost<T>(
   let awaySince: number | undefined;
   for (;;) {
     signal?.throwIfAborted();
-    const began = performance.now();
+    let began = performance.now();
     let connected = false;
+    const connecting = (): void => void (began = performance.now());
     try {
-      return await pool.use(reach, (client) => {
+      return await pool.use({ ...reach, connecting }, (client) => {
         connected = true;
         return use(client);
       });

@@ -1,15 +1,22 @@
 import type { HostConnection } from '@floy/contracts';
 import { CouldNotTellError } from '@floy/domain';
 import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import type { VerifyHostKey } from './connect.js';
+import { createSpareTime } from './spare-time.js';
 import { connectSsh, type SshClient } from './ssh-client.js';
+import { createTurns } from './turns.js';
 
 /** Who may use a connection, and how it is made. */
 export interface HostAccess {
   readonly connection: HostConnection;
   /** Called for every new connection and for every use of a kept one. */
   readonly verifyHostKey: VerifyHostKey;
+  /** Whoever connects to many hosts takes turns with others: a release's id; none for a question. */
+  readonly group?: string;
   readonly signal?: AbortSignal;
+  /** Called when the turn to connect has come: the time to connect begins. */
+  connecting?(): void;
 }
 
 /** Connections that are kept for a while, one for each host, port, user and key. */
@@ -25,10 +32,26 @@ export interface ConnectionPool {
 }
 
 export interface ConnectionPoolOptions {
+  /** How long a connection is kept that nobody uses. */
   readonly idleMs?: number;
-  /** How many connections may be in the making at once: each costs the processor 2 to 3 ms. */
+  /** How many of those are kept at most. */
+  readonly maxIdle?: number;
+  /** How many connections may be in the making at once; by default two for each processor. */
   readonly maxConnecting?: number;
 }
+
+/**
+ * A connection in the making has its turn until it is made. What is far away or does not answer costs
+ * time and no processor: it loses its turn at the first look that finds processor time to spare, and
+ * on a busy machine after the longest time.
+ */
+const CONNECTING = { lookMs: 250, longestMs: 3000 };
+/**
+ * So it is with the work on connections. It costs Floy little, but where hosts share its machine, or
+ * hundreds answer at once, nobody else would be served. So many for each processor.
+ */
+const WORKING = { lookMs: 50, longestMs: 1000 };
+const WORKING_EACH = 4;
 
 interface Entry {
   readonly client: Promise<SshClient>;
@@ -39,47 +62,26 @@ interface Entry {
 
 /** Makes an empty pool. */
 export function createConnectionPool(options: ConnectionPoolOptions = {}): ConnectionPool {
-  const { idleMs = 30_000, maxConnecting = 32 } = options;
+  const { idleMs = 90_000, maxIdle = 512 } = options;
+  const { maxConnecting = 2 * availableParallelism() } = options;
   const entries = new Map<string, Entry>();
   const clients = new Set<SshClient>();
-  const queue: (() => void)[] = [];
-  let connecting = 0;
+  const isSpare = createSpareTime();
+  const connecting = createTurns({ ...CONNECTING, atOnce: maxConnecting, isSpare });
+  const atOnce = WORKING_EACH * availableParallelism();
+  const working = createTurns({ ...WORKING, atOnce, isSpare });
   let closed = false;
 
-  const slot = async (signal: AbortSignal | undefined): Promise<void> => {
-    signal?.throwIfAborted();
-    if (connecting < maxConnecting) {
-      connecting += 1;
-      return;
-    }
-    await new Promise<void>((resolve, reject) => {
-      const next = (): void => {
-        signal?.removeEventListener('abort', aborted);
-        resolve();
-      };
-      const aborted = (): void => {
-        queue.splice(queue.indexOf(next), 1);
-        reject(signal?.reason);
-      };
-      queue.push(next);
-      signal?.addEventListener('abort', aborted, { once: true });
-    });
-  };
-  const free = (): void => {
-    const next = queue.shift();
-    if (next === undefined) connecting -= 1;
-    else next();
-  };
-
   const connect = async (access: HostAccess): Promise<SshClient> => {
-    await slot(access.signal);
+    const endTurn = await connecting.take(access.group ?? '', access.signal);
+    access.connecting?.();
     try {
       const client = await connectSsh(access.connection, access.verifyHostKey, access.signal);
       for (const each of clients) if (each.closed) clients.delete(each);
       clients.add(client);
       return client;
     } finally {
-      free();
+      endTurn();
     }
   };
   const remove = (key: string, entry: Entry): void => {
@@ -110,11 +112,18 @@ export function createConnectionPool(options: ConnectionPoolOptions = {}): Conne
           const other = entries.get(key);
           if (other?.open === undefined || other.open.closed) entries.set(key, entry);
         } else await access.verifyHostKey(client.fingerprint);
-        return await use(client);
+        const endTurn = await working.take(access.group ?? '', access.signal);
+        try {
+          return await use(client);
+        } finally {
+          endTurn();
+        }
       } finally {
         entry.users -= 1;
         if (client !== undefined && entry.users === 0) {
-          if (closed || client.closed || entries.get(key) !== entry) client.close();
+          const idle = [...entries.values()].filter((each) => each.users === 0).length;
+          const kept = entries.get(key) === entry && idle <= maxIdle;
+          if (closed || client.closed || !kept) remove(key, entry);
           else {
             entry.idle = setTimeout(() => remove(key, entry), idleMs);
             entry.idle.unref();

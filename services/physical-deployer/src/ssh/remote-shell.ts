@@ -18,7 +18,8 @@ export interface RunOptions {
   /** After this the outcome counts as unknown. */
   readonly timeoutMs?: number;
   readonly input?: ScriptInput;
-  onOutput?(chunk: Buffer): void;
+  /** Where it answers a promise, nothing more is read of the host until that has resolved. */
+  onOutput?(chunk: Buffer): unknown;
   /** The words that the script may say, and how often each; a host that says more is failed. */
   readonly marks?: MarkLimits;
   /** Called for `floy_mark WORD REST` in the script, in its place among the output. */
@@ -166,7 +167,10 @@ export function createRemoteShell(
           onData(data) {
             if (!begun) return greeting.push(data);
             stdout.push(data);
-            options.onOutput?.(data);
+            const room = options.onOutput?.(data);
+            if (!(room instanceof Promise)) return;
+            channel.pause();
+            void room.finally(() => channel.resume());
           },
           onMark(word, rest) {
             if (word === 'start') begun = true;

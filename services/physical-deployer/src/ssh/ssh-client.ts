@@ -39,7 +39,8 @@ export async function connectSsh(
   verifyHostKey: VerifyHostKey,
   signal?: AbortSignal,
 ): Promise<SshClient> {
-  const { client, fingerprint, said } = await connectHost(connection, verifyHostKey, signal);
+  const connected = await connectHost(connection, verifyHostKey, signal);
+  const { client, fingerprint, ended } = connected;
   const where = `${connection.user}@${connection.host}:${connection.port}`;
   const shells = new Set<RemoteShell>();
   const taken = new Set<RemoteShell>();
@@ -47,33 +48,19 @@ export async function connectSsh(
   let channels = 0;
   let lastClosed = Number.NEGATIVE_INFINITY;
   const waiting: (() => void)[] = [];
-  let closedBecause: string | undefined;
 
   const changed = (): void => {
     for (const shell of shells) if (shell.state === 'closed') shells.delete(shell);
     for (const next of waiting.splice(0)) next();
   };
-  const ended = (reason: string): void => {
-    if (closedBecause !== undefined) return;
-    closedBecause = `The connection to ${where} broke: ${reason}`;
+  const whyClosed = (cause?: unknown): Error =>
+    ended.reason instanceof VerdictError
+      ? ended.reason
+      : new CouldNotTellError(messageOf(ended.reason), {}, { cause });
+  ended.addEventListener('abort', () => {
     for (const shell of shells) shell.close();
     changed();
-  };
-  client.on('error', (error: Error) => ended(saidText(error.message)));
-  client.on('close', () => ended('closed'));
-  let hostile: VerdictError | undefined;
-  const onExcess = (reason: string): void => {
-    hostile ??= new VerdictError(`${where} was left, as it ${reason}`);
-    ended(reason);
-    client.destroy();
-  };
-  said.limitConnection(onExcess);
-  const useful = (channel: ClientChannel): ClientChannel => {
-    const problem = said.hear(channel);
-    if (problem !== undefined) onExcess(problem);
-    if (hostile !== undefined) throw hostile;
-    return channel;
-  };
+  });
 
   const takeIdle = (): RemoteShell | undefined => {
     for (const shell of shells) {
@@ -86,15 +73,17 @@ export async function connectSsh(
   const open = async (signal: AbortSignal | undefined): Promise<void> => {
     channels += 1;
     try {
-      const channel = useful(
-        await openChannel<ClientChannel>((opened) => client.exec('exec /bin/sh', opened), signal),
+      const channel = await openChannel<ClientChannel>(
+        (opened) => client.exec('exec /bin/sh', opened),
+        signal,
       );
+      connected.contain(channel);
       channel.once('close', () => {
         channels -= 1;
         lastClosed = performance.now();
         changed();
       });
-      shells.add(createRemoteShell(channel, changed, onExcess));
+      shells.add(createRemoteShell(channel, changed, connected.leave));
     } catch (error) {
       channels -= 1;
       throw error;
@@ -109,7 +98,7 @@ export async function connectSsh(
     const deadline = performance.now() + SESSION_WAIT_MS;
     for (;;) {
       signal?.throwIfAborted();
-      if (closedBecause !== undefined) throw hostile ?? new CouldNotTellError(closedBecause);
+      if (ended.aborted) throw whyClosed();
       const before = takeIdle();
       if (before !== undefined) return before;
       const problem = await open(signal).then(
@@ -117,13 +106,15 @@ export async function connectSsh(
         (error: unknown) => saidText(messageOf(error)),
       );
       signal?.throwIfAborted();
-      if (hostile !== undefined) throw hostile;
+      if (ended.reason instanceof VerdictError) throw ended.reason;
       const after = takeIdle();
       if (after !== undefined) return after;
       const now = performance.now();
       const counted = channels > 0 || now - lastClosed < LAG_MS;
       if (problem !== undefined && (!counted || now > deadline)) {
-        throw new CouldNotTellError(closedBecause ?? `${where} opened no session: ${problem}`);
+        throw ended.aborted
+          ? whyClosed()
+          : new CouldNotTellError(`${where} opened no session: ${problem}`);
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(() => wake(), channels > 0 ? SESSION_WAIT_MS : LAG_MS / 20);
@@ -141,18 +132,15 @@ export async function connectSsh(
   return {
     fingerprint,
     get closed() {
-      return closedBecause !== undefined;
+      return ended.aborted;
     },
     async run(script, options = {}) {
       const shell = await shellFor(options.signal);
       try {
         return await shell.run(script, options);
       } catch (error) {
-        if (hostile !== undefined) throw hostile;
         // The connection's own reason says more than that of one of its channels.
-        if (closedBecause !== undefined && error instanceof CouldNotTellError) {
-          throw new CouldNotTellError(closedBecause, {}, { cause: error });
-        }
+        if (ended.aborted && error instanceof CouldNotTellError) throw whyClosed(error);
         throw error;
       } finally {
         taken.delete(shell);
@@ -160,17 +148,14 @@ export async function connectSsh(
       }
     },
     async dial(host, port, signal) {
-      if (closedBecause !== undefined) throw new CouldNotTellError(closedBecause);
-      return useful(
-        await openChannel<ClientChannel>(
-          (opened) => client.forwardOut('127.0.0.1', 0, host, port, opened),
-          signal,
-        ),
+      if (ended.aborted) throw whyClosed();
+      const channel = await openChannel<ClientChannel>(
+        (opened) => client.forwardOut('127.0.0.1', 0, host, port, opened),
+        signal,
       );
+      connected.contain(channel);
+      return channel;
     },
-    close() {
-      ended('closed by Floy');
-      client.end();
-    },
+    close: connected.close,
   };
 }
