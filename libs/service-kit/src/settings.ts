@@ -25,11 +25,12 @@ export const settings = {
   FLOY_DATABASE_URL: Type.String({
     format: 'postgres-url',
     description:
-      'the Postgres, directly: workers hold locks of sessions, which a pooler would mix up',
+      'the Postgres, directly: workers hold locks of sessions, which a pooler would mix up. Outside of TLS with a verified certificate only SCRAM is spoken',
   }),
   FLOY_REDIS_URL: Type.String({
     format: 'redis-url',
-    description: 'the queue; without it the queue is in Postgres',
+    description:
+      'the queue; without it the queue is in Postgres. The password travels in clear but for rediss',
   }),
   FLOY_ADMIN_TOKEN: Type.String({
     minLength: 20,
