@@ -33,7 +33,18 @@ CREATE TABLE audit (
   outcome integer NOT NULL,
   request_id text NOT NULL DEFAULT ''::text,
   data jsonb NOT NULL DEFAULT '{}'::jsonb,
+  seq bigint,
+  previous text,
+  seal text,
   CONSTRAINT audit_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE audit_head (
+  only_row boolean NOT NULL DEFAULT true,
+  seq bigint NOT NULL,
+  seal text NOT NULL,
+  CONSTRAINT audit_head_pkey PRIMARY KEY (only_row),
+  CONSTRAINT audit_head_only_row_check CHECK (only_row)
 );
 
 CREATE TABLE builds (
@@ -403,6 +414,10 @@ CREATE TABLE workflows (
 CREATE INDEX applications_newest ON public.applications USING btree (created_at DESC, id DESC);
 
 CREATE INDEX audit_newest ON public.audit USING btree (at DESC, id DESC);
+
+CREATE UNIQUE INDEX audit_seq ON public.audit USING btree (seq);
+
+CREATE INDEX audit_unsealed ON public.audit USING btree (at, id) WHERE (seq IS NULL);
 
 CREATE INDEX deployment_applications_application ON public.deployment_applications USING btree (application_id);
 

@@ -50,6 +50,45 @@ describe('every Markdown file', () => {
   });
 });
 
+describe('docs/security.md', () => {
+  const page = join(root, 'docs/security.md');
+  const text = readFileSync(page, 'utf8');
+
+  it('names every attack of the list', () => {
+    const named = [...text.matchAll(/^\| (S\d\d) /gm)].map(([, number]) => number);
+    const all = Array.from({ length: 22 }, (_, n) => `S${String(n + 1).padStart(2, '0')}`);
+    expect(named).toEqual(all);
+  });
+
+  it('quotes tests that are in the files it links', () => {
+    expect(quotedTests(text).length).toBeGreaterThan(40);
+    expect(missingTests(page, text)).toEqual([]);
+  });
+
+  it('shows a test that is not there', () => {
+    expect(missingTests(page, '[a](../e2e/src/docs.test.ts) “no such test at\u00a0all”')).toEqual([
+      '../e2e/src/docs.test.ts: no such test at\u00a0all',
+    ]);
+  });
+});
+
+/** The tests that stand in quotes behind a link to their file. */
+function quotedTests(text: string): { file: string; name: string }[] {
+  const links = text.matchAll(/\]\(([^()\s]+\.test\.ts)\)((?: “[^”]+”)*)/g);
+  return [...links].flatMap(([, file = '', quotes = '']) =>
+    [...quotes.matchAll(/“([^”]+)”/g)].map(([, name = '']) => ({ file, name })),
+  );
+}
+
+function missingTests(page: string, text: string): string[] {
+  return quotedTests(text)
+    .filter(({ file, name }) => {
+      const path = join(dirname(page), file);
+      return !existsSync(path) || !readFileSync(path, 'utf8').includes(name);
+    })
+    .map(({ file, name }) => `${file}: ${name}`);
+}
+
 function markdownBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);

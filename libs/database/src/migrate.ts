@@ -4,10 +4,12 @@ import { transitions, type Machine } from '@floy/domain';
 import { newId } from './ids.js';
 import { tables } from './machine-tables.js';
 import * as core from './migrations/0001-core.js';
+import * as auditChain from './migrations/0002-audit-chain.js';
 import { ProvenClient } from './proven-client.js';
 
 const migrations: Record<string, { up(knex: Knex): Promise<void> }> = {
   '0001-core': core,
+  '0002-audit-chain': auditChain,
 };
 
 /** Brings a database to this version's schema. Safe to run from several processes at once. */

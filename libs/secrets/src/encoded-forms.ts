@@ -41,7 +41,7 @@ function base64Of(value: string): { whole: string[]; inside: string[] } {
     const shifted = Buffer.concat([Buffer.alloc(offset), bytes]);
     return shifted.toString('base64').slice(...between(shifted.length, offset, 6));
   });
-  return { whole: [padded, padded.replace(/=+$/, ''), ...lines], inside };
+  return { whole: [padded, padded.replaceAll('=', ''), ...lines], inside };
 }
 
 function bothAlphabets(forms: readonly string[]): string[] {

@@ -42,7 +42,7 @@ const hexString: Escape = (char) => (char > '~' ? char : `\\x${hex(char)}`);
 const some =
   (escape: Escape, must: RegExp) =>
   (text: string, chance: readonly number[]): string =>
-    [...text]
+    Array.from(text)
       .map((char, at) => {
         const bits = chance[at % chance.length] ?? 0;
         return must.test(char) || bits & 1 ? escape(char, bits >> 1) : char;
@@ -87,7 +87,7 @@ const encoders: Readonly<Record<string, Encoder>> = {
 /** Secrets with everything that is escaped somewhere, and with what is not ASCII. */
 const secrets = fc
   .string({
-    unit: fc.constantFrom(...'abcXYZ0189 \'"&<>=/+%\\?#-_.~$`|;é密😀'),
+    unit: fc.constantFrom(...Array.from('abcXYZ0189 \'"&<>=/+%\\?#-_.~$`|;é密😀')),
     minLength: 8,
     maxLength: 70,
   })

@@ -5,6 +5,7 @@ import {
   createHmac,
   hkdfSync,
   randomBytes,
+  timingSafeEqual,
 } from 'node:crypto';
 
 /**
@@ -47,6 +48,8 @@ export interface Sealer {
    * can try values out. Another first key gives other hashes. `purpose` keeps uses apart.
    */
   fingerprint(text: string, purpose: string): string;
+  /** Whether any of the keys makes this fingerprint of a text. */
+  isFingerprint(fingerprint: string, text: string, purpose: string): boolean;
 }
 
 /** The first key seals, all of them open. Throws `SealError` without keys or on a wrong length. */
@@ -92,11 +95,14 @@ export function createSealer(keys: readonly Uint8Array[]): Sealer {
 
     isOutdated: (blob) => parse(blob).id !== sealingId.toString('hex'),
 
-    fingerprint(text, purpose) {
-      const key = Buffer.from(
-        hkdfSync('sha256', sealingKey, '', `fingerprint ${purpose}`, KEY_BYTES),
-      );
-      return createHmac('sha256', key).update(text).digest('hex');
+    fingerprint: (text, purpose) => fingerprintBy(sealingKey, text, purpose),
+
+    isFingerprint(fingerprint, text, purpose) {
+      const given = Buffer.from(fingerprint);
+      return [...byId.values()].some((key) => {
+        const expected = Buffer.from(fingerprintBy(key, text, purpose));
+        return given.length === expected.length && timingSafeEqual(given, expected);
+      });
     },
   };
 }
@@ -123,6 +129,11 @@ export function parseEncryptionKeys(text: string): Uint8Array[] {
     }
     return new Uint8Array(key);
   });
+}
+
+function fingerprintBy(encryptionKey: Buffer, text: string, purpose: string): string {
+  const key = hkdfSync('sha256', encryptionKey, '', `fingerprint ${purpose}`, KEY_BYTES);
+  return createHmac('sha256', Buffer.from(key)).update(text).digest('hex');
 }
 
 function keyIdOf(key: Uint8Array): Buffer {

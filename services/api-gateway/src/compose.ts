@@ -4,6 +4,7 @@ import { pruneQuestions } from '@floy/database/repositories/questions';
 import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
 import type { Checks } from '@floy/service-kit/ops-server';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
+import { startAuditSealing } from './audit-sealing.js';
 import type { GatewayConfig } from './config.js';
 import { createGatewayApp } from './gateway-app.js';
 import { listen } from './http-server.js';
@@ -53,6 +54,7 @@ export async function compose(
       (error: unknown) => logger.warn({ err: error }, 'Old rows could not be removed'),
     );
   }, PRUNE_MS);
+  const sealing = startAuditSealing(database, deps.sealer, logger);
   logger.info({ address: server.address }, 'Serving the API');
   return {
     address: server.address,
@@ -60,6 +62,7 @@ export async function compose(
       clearInterval(prune);
       shutdown.abort();
       await server.close();
+      await sealing.stop();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { noteInAudit } from '@floy/database/repositories/audit';
+import { noteInAudit, type AuditNote } from '@floy/database/repositories/audit';
 import { createIdempotencyKeys } from '@floy/database/repositories/idempotency-keys';
 import type {
   IdempotencyKeys,
@@ -16,8 +16,8 @@ import { OutcomeUnknownError } from './services/questions.js';
 
 interface Ran {
   readonly reply: Reply;
-  /** The reply belongs to an earlier request with the same key. */
-  readonly repeated: boolean;
+  /** The line of audit; undefined for a reply that belongs to an earlier request of the same key. */
+  readonly line: AuditNote | undefined;
 }
 
 /** How often a repeat looks whether the first one has been answered. Milliseconds. */
@@ -39,33 +39,61 @@ export async function runRequest(
   const actor = { name: owner, tokenId: id };
   if (route.method === 'GET') return route.handle(createScope(deps, actor, role), input);
   const repeatable = repeatableOf(route, exchange, bytes);
-  const { reply, repeated } = await deps.database.transaction(async (tx): Promise<Ran> => {
+  const { reply, line } = await deps.database.transaction(async (tx): Promise<Ran> => {
     const scope = createScope(deps, actor, role, tx);
     const keys = createIdempotencyKeys(tx.knex, deps.sealer);
     if (repeatable !== undefined) {
       const claim = await keys.claim(repeatable);
-      if (claim.state === 'answered') return { reply: claim.answer, repeated: true };
+      if (claim.state === 'answered') return { reply: claim.answer, line: undefined };
       if (claim.state === 'working') {
-        return { reply: { later: () => awaitFirst(deps, repeatable, exchange) }, repeated: true };
+        return { reply: { later: () => awaitFirst(deps, repeatable, exchange) }, line: undefined };
       }
     }
     const first = await route.handle(scope, input);
     const answer = answerOf(first, route);
     if (repeatable !== undefined && answer !== undefined) await keys.keep(repeatable, answer);
-    noteInAudit(tx, {
+    const line: AuditNote = {
       actor: actor.name,
       token_id: actor.tokenId,
       action: `${route.method} /api/v1${route.path}`,
       subject: subjectOf(input, answer),
       outcome: answer?.status ?? 202,
       request_id: exchange.requestId,
-    });
-    return { reply: first, repeated: false };
+      data: scope.remarks,
+    };
+    noteInAudit(tx, line);
+    return { reply: first, line };
   });
-  if (repeatable === undefined || repeated || !('later' in reply)) return reply;
-  // A question is answered after the commit: then its answer is kept.
+  if (line === undefined || !('later' in reply)) return reply;
+  // A question is answered after the commit: then its answer is kept, and told in the audit.
+  const later = () => tellOutcome(deps, route, line, reply.later);
+  if (repeatable === undefined) return { later };
   const keys = createIdempotencyKeys(deps.database.knex, deps.sealer);
-  return { later: () => keepAnswer(keys, route, repeatable, exchange.requestId, reply.later) };
+  return { later: () => keepAnswer(keys, route, repeatable, exchange.requestId, later) };
+}
+
+/**
+ * Adds a second line of audit with how a question was answered in the end. The first one stands
+ * already, so that a line that cannot be written hides nothing and fails no answer.
+ */
+async function tellOutcome(
+  { database }: GatewayDeps,
+  route: Route<Scope>,
+  line: AuditNote,
+  later: () => Promise<Reply>,
+): Promise<Reply> {
+  const tell = (outcome: number) =>
+    database
+      .transaction(async (tx) => noteInAudit(tx, { ...line, outcome }))
+      .catch(() => undefined);
+  try {
+    const reply = await later();
+    await tell(answerOf(reply, route)?.status ?? route.status);
+    return reply;
+  } catch (error) {
+    await tell(errorAnswer(error, line.request_id).status);
+    throw error;
+  }
 }
 
 function repeatableOf(

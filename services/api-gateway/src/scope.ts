@@ -61,6 +61,8 @@ export interface Scope extends Access {
   readonly deployer: Deployer;
   readonly tokens: TokenRepository;
   readonly audit: AuditRepository;
+  /** What a handler adds to the line of audit of its request; no secrets. */
+  readonly remarks: Record<string, unknown>;
 }
 
 /** The scope of one request; `tx` is its transaction, if it changes anything. */
@@ -94,5 +96,6 @@ export function createScope(deps: GatewayDeps, actor: Actor, role: Role, tx?: Tr
     deployer,
     tokens: createTokenRepository(knex),
     audit: createAuditRepository(knex),
+    remarks: {},
   };
 }

@@ -2,12 +2,12 @@ import type { CommandResult, Environment, PhysicalDeployer, ServiceStatus } from
 import { accessTo } from '@floy/database/access';
 import { applicationOfService } from '@floy/database/read-models/services';
 import { ConflictError, messageOf } from '@floy/domain';
+import { redactorOf } from '@floy/managers/secrets-of';
 import { createDeployer } from '@floy/managers/deployer';
 import { basename } from 'node:path';
 import { askedHosts, type AskedHost } from './questions/asked-hosts.js';
 import { commandOn } from './questions/command-on.js';
 import { restartService, serviceStatus } from './questions/service-commands.js';
-import { redactorOf } from './questions/secrets-of.js';
 import { uploadArtifact } from './questions/upload-artifact.js';
 import { withTargets } from './questions/with-targets.js';
 import type { DeployerDeps } from './release/deployer-deps.js';
@@ -63,7 +63,7 @@ export function createPhysicalDeployer(
     async restartService(hosts, serviceName) {
       const of = await serviceOf(serviceName);
       const to = asked(hosts);
-      const redactor = await redactorOf(deps, environment);
+      const redactor = await redactorOf(accessTo(deps.database), deps.sealer, environment);
       return withTargets(deps, of, to, signal, (targets, within) => {
         const { id } = action;
         const restart = { id, targets, redactor, signal: within, timeoutSeconds };

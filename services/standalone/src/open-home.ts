@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { defaultHome } from '@floy/local-servers/default-home';
 import { findRedis } from '@floy/local-servers/find-redis';
 import { lockHome } from '@floy/local-servers/home-lock';
@@ -10,6 +9,7 @@ import { startPostgres } from '@floy/local-servers/postgres';
 import { startRedis } from '@floy/local-servers/redis';
 import { ConfigError } from '@floy/service-kit/config';
 import type { ServiceProcess } from '@floy/service-kit/run-service';
+import { clone } from './clone.js';
 import type { StandaloneConfig } from './config.js';
 import { watchServer } from './watch-server.js';
 
@@ -29,8 +29,6 @@ export interface Home {
   /** Stops the servers that were started and lets the next Floy have the folder. */
   close(): Promise<void>;
 }
-
-const clone = fileURLToPath(new URL('../../../', import.meta.url)).replace(/\/$/, '');
 
 /**
  * Takes the data folder and brings up what was not given: Postgres from npm, a queue on the

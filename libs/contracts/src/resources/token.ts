@@ -66,9 +66,14 @@ export const AuditEntry = Answer('AuditEntry', {
   action: Type.String(),
   /** The id of what was acted on, or "". */
   subject: Type.String(),
-  /** The HTTP status of the answer. */
+  /**
+   * The HTTP status of the answer. What is answered by hosts has two lines of one `request_id`: 202
+   * when it was asked, and then how it was answered.
+   */
   outcome: Type.Integer(),
   request_id: Type.String(),
+  /** What else there is to say: the command that was run, its secrets masked. */
+  data: Type.Record(Type.String(), Type.Unknown()),
 });
 export type AuditEntry = Static<typeof AuditEntry>;
 

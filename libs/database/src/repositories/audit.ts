@@ -17,11 +17,11 @@ export interface AuditRepository {
 
 /** Adds a line, with the last statements of the transaction of what it tells of. */
 export function noteInAudit(tx: Transaction, note: AuditNote): void {
-  const { actor, token_id, action, subject, outcome, request_id } = note;
+  const { actor, token_id, action, subject, outcome, request_id, data } = note;
   tx.atEnd(
-    `INSERT INTO audit (id, actor, token_id, action, subject, outcome, request_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
-    [newId('aud'), actor, token_id, action, subject, outcome, request_id],
+    `INSERT INTO audit (id, actor, token_id, action, subject, outcome, request_id, data)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    [newId('aud'), actor, token_id, action, subject, outcome, request_id, JSON.stringify(data)],
   );
 }
 
@@ -45,5 +45,6 @@ function entryOf(row: AuditRow): AuditEntry {
     subject: row.subject,
     outcome: row.outcome,
     request_id: row.request_id,
+    data: row.data,
   };
 }

@@ -12,10 +12,13 @@ import {
   type ServiceStatus,
 } from '@floy/contracts';
 import { applicationOfService, artifactSize } from '@floy/database/read-models/services';
+import { createEnvironmentRepository } from '@floy/database/repositories/environments';
 import { approveHostKey } from '@floy/database/repositories/host-keys';
+import { redactorOf } from '@floy/managers/secrets-of';
 import type { Scope } from '../scope.js';
 import { hostsOf, sshPortOf } from '../services/hosts.js';
 import { ask, changesTargets } from '../services/questions.js';
+import { shownCommand } from '../services/shown-command.js';
 import { route } from './route.js';
 
 const tag = 'Hosts';
@@ -82,6 +85,11 @@ export const hostRoutes = [
       const { environment, hosts } = await hostsAsked(scope, id, 'run-command', body.hosts);
       const timeout = body.timeout ?? TIMEOUT;
       const question = { kind: 'run-command', command, hosts, timeout } as const;
+      const { config } = await createEnvironmentRepository(scope.knex, scope.deps.sealer).getById(
+        id,
+      );
+      const redactor = await redactorOf(scope, scope.deps.sealer, { id, config });
+      Object.assign(scope.remarks, { command: shownCommand(command, redactor), hosts });
       const answered = await ask<CommandResult[]>(scope, environment, question);
       return { later: async () => ({ body: { results: await answered() } }) };
     },

@@ -3,7 +3,7 @@ import type { QuestionAnswer } from '@floy/contracts';
 import { answerQuestion, beginQuestion } from '@floy/database/repositories/questions';
 import { needsPostgres } from '@floy/testing/needs';
 import { waitFor } from '@floy/testing/wait-for';
-import { makeThings, type Things } from '../testing/examples.js';
+import { examples, makeThings, type Things } from '../testing/examples.js';
 import { startTestGateway, type TestGateway } from '../testing/gateway.js';
 
 const describePostgres = await needsPostgres();
@@ -47,10 +47,47 @@ describePostgres('questions to hosts', () => {
     expect(await begin(id)).toBeUndefined();
     await answer(id, { ok: true, value: [result] });
     expect(await answered).toMatchObject({ status: 200, body: { results: [result] } });
-    for (const table of ['questions', 'messages', 'audit', 'events']) {
+    for (const table of ['questions', 'messages', 'events']) {
       const rows = await gateway.db.query<object>(`SELECT x::text FROM ${table} x`);
       expect(JSON.stringify(rows)).not.toMatch(/very-secret/);
     }
+  });
+
+  it('stand in the audit with their command, without secrets, and with how they ended', async () => {
+    const made = await gateway.send('POST', '/environments', {
+      body: {
+        ...examples.physicalConfig,
+        name: 'audited',
+        config: { ...examples.physicalConfig.config, secrets: { PASSWORD: 'sentinel-91b2' } },
+      },
+    });
+    const id = String(made.body['id']);
+    const send = (command: string) =>
+      gateway.send('POST', `/environments/${id}/commands`, { body: { command, hosts: [host] } });
+    const said = send('login --user me --password another sentinel-91b2');
+    const first = await nextQuestion();
+    await begin(first);
+    await answer(first, { ok: true, value: [result] });
+    expect((await said).status).toBe(200);
+    const refused = send('date');
+    const second = await nextQuestion();
+    await begin(second);
+    await answer(second, { ok: false, refused: 'conflict', message: 'in work', details: {} });
+    expect((await refused).status).toBe(409);
+
+    const { body } = await gateway.send('GET', '/audit?page_size=4');
+    const command = 'login --user me --password *** ***';
+    const lines = [
+      { outcome: 409, data: { command: 'date', hosts: [host] } },
+      { outcome: 202, data: { command: 'date', hosts: [host] } },
+      { outcome: 200, data: { command, hosts: [host] } },
+      { outcome: 202, data: { command, hosts: [host] } },
+    ];
+    expect(body).toMatchObject({ entries: lines });
+    const [a, b] = body['entries'] as { request_id: string }[];
+    expect(a?.request_id).toBe(b?.request_id);
+    const rows = await gateway.db.query<object>('SELECT x::text FROM audit x');
+    expect(JSON.stringify(rows)).not.toMatch(/sentinel-91b2|another/);
   });
 
   it('are a conflict while the target is in work', async () => {

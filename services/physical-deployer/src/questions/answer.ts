@@ -5,14 +5,15 @@ import type {
   QuestionAnswer,
   ServiceStatus,
 } from '@floy/contracts';
+import { accessTo } from '@floy/database/access';
 import { createEnvironmentRepository } from '@floy/database/repositories/environments';
 import type { BegunQuestion } from '@floy/database/repositories/questions';
 import { ConflictError, FloyError, InvalidRequestError, messageOf } from '@floy/domain';
+import { redactorOf } from '@floy/managers/secrets-of';
 import { createRedactor, type Redactor } from '@floy/secrets/redaction';
 import { createPhysicalDeployer } from '../deployer.js';
 import type { DeployerDeps } from '../release/deployer-deps.js';
 import { boundedText } from './bounded-text.js';
-import { redactorOf } from './secrets-of.js';
 
 /**
  * Answers a live question. Never throws: a refusal or an unreachable host is an answer too. Secrets
@@ -27,7 +28,7 @@ export async function answer(
   try {
     const repository = createEnvironmentRepository(deps.database.knex, deps.sealer);
     const environment = await repository.getById(environmentId);
-    redactor = await redactorOf(deps, environment);
+    redactor = await redactorOf(accessTo(deps.database), deps.sealer, environment);
     // Only kinds that the deployers table names for hosts are ever asked of this service.
     const asked = question as PhysicalQuestion;
     const timeoutSeconds = asked.timeout;
