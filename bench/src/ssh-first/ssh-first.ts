@@ -110,6 +110,7 @@ function notesOf(
   const failures = new Set(floys.flatMap(({ reads }) => reads.failures));
   return [
     `${hosts} hosts, ${floys.length} runs: ${sum(({ status }) => Number(status === 'success'))} succeeded.`,
+    `Processor time of Floy's own process: ${(sum(({ processorSeconds }) => processorSeconds) / floys.length).toFixed(1)} s a run.`,
     `Connections of Floy's to each host: ${(connections / hosts / floys.length).toFixed(2)}.`,
     `Lost log lines: ${sum(({ lost }) => lost.lines)}; pieces said to be lost: ${sum(({ lost }) => lost.pieces)}.`,
     `Reads: ${sum(({ reads }) => reads.milliseconds.length)}, of them not answered: ${sum(({ reads }) => reads.failures.length)}.`,

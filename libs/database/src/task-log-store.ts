@@ -41,7 +41,7 @@ const ROOM = 4 * 1024 * 1024;
 const MOST = 16 * 1024 * 1024;
 const LONGEST_PAUSE_MS = 2000;
 /** How long a work's end waits for its log, in an outage of Postgres. Milliseconds. */
-const FLUSH_MS = 20_000;
+const FLUSH_MS = 5000;
 const CLOSE_MS = 3000;
 
 /** Makes it; it writes by the connections of this database. */
