@@ -16,7 +16,7 @@ const execute = promisify(execFile);
 /** How much goes to each host. Bytes that cannot be compressed. */
 const SIZE = 1_000_000;
 /** The peer is tried with each of these, and its best counts. */
-const AT_ONCE = [8];
+const AT_ONCE = [8, 16];
 /** The slowest read of a hundred may take this long. Milliseconds. */
 const READ_LIMIT_MS = 250;
 
@@ -100,11 +100,7 @@ function figuresOf(
   ];
 }
 
-function notesOf(
-  hosts: number,
-  floys: readonly FirstContactSeen[],
-  connections: number,
-): string[] {
+function notesOf(hosts: number, floys: readonly FirstContactSeen[], connections: number): string[] {
   const sum = (count: (seen: FirstContactSeen) => number): number =>
     floys.reduce((total, seen) => total + count(seen), 0);
   const failures = new Set(floys.flatMap(({ reads }) => reads.failures));

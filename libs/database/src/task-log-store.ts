@@ -50,7 +50,7 @@ export function createTaskLogStore(database: Database, onLost: OnLost): TaskLogS
   /** The last piece of each task that is not being written: more of the same source joins it. */
   let last = new Map<string, Piece>();
   let size = 0;
-  let waiting: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
   let added = 0;
   let stored = 0;
   let writing: Promise<void> | undefined;

@@ -85,7 +85,9 @@ async function open(
   const onEvents = createHistoryObserver(logger, metrics);
   const openPool = (pool: string, poolSize: number): Database => {
     const applicationName = `floy-${name}`;
-    const database = createDatabase({ ...{ url, applicationName, publisher, poolSize, catalogues, onEvents } });
+    const database = createDatabase({
+      ...{ url, applicationName, publisher, poolSize, catalogues, onEvents },
+    });
     opened.push(() => database.close());
     return (pools[pool] = database);
   };

@@ -62,7 +62,12 @@ export async function connectHost(
   };
   let ready = false;
   const broken = (reason: unknown): void => {
-    fail(brokenBy(ready ? `The connection to ${where} broke` : `Could not connect to ${where}`, reason));
+    fail(
+      brokenBy(
+        ready ? `The connection to ${where} broke` : `Could not connect to ${where}`,
+        reason,
+      ),
+    );
   };
   // Before ssh2 listens to it. A second error, or one after the end, is nobody's any more.
   writeTogether(socket);
@@ -75,19 +80,16 @@ export async function connectHost(
     const shown = fingerprintOf(hostKey);
     // A host that asks for new keys in the middle shows its own once more.
     if (fingerprint !== undefined) return answer(shown === fingerprint);
-    verifyHostKey(shown).then(
-      () => {
-        // ssh2 goes on with a connection that is gone, and throws.
-        if (ended.aborted) return;
-        fingerprint = shown;
-        try {
-          answer(true);
-        } catch (error) {
-          broken(error);
-        }
-      },
-      broken,
-    );
+    verifyHostKey(shown).then(() => {
+      // ssh2 goes on with a connection that is gone, and throws.
+      if (ended.aborted) return;
+      fingerprint = shown;
+      try {
+        answer(true);
+      } catch (error) {
+        broken(error);
+      }
+    }, broken);
   };
   const aborted = (): void => fail(asError(signal?.reason));
   signal?.addEventListener('abort', aborted);
