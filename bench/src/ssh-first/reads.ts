@@ -9,7 +9,7 @@ export interface Reads {
 }
 
 /** How long is waited between two reads of one reader. */
-const EVERY_MS = 50;
+const EVERY_MS = 200;
 
 /**
  * Reads again and again, as a page or a script that follows a deployment does, until `stop`. The

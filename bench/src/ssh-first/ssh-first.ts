@@ -16,7 +16,7 @@ const execute = promisify(execFile);
 /** How much goes to each host. Bytes that cannot be compressed. */
 const SIZE = 1_000_000;
 /** The peer is tried with each of these, and its best counts. */
-const AT_ONCE = [8];
+const AT_ONCE = [8, 16];
 /** The slowest read of a hundred may take this long. Milliseconds. */
 const READ_LIMIT_MS = 250;
 
@@ -100,16 +100,13 @@ function figuresOf(
   ];
 }
 
-function notesOf(
-  hosts: number,
-  floys: readonly FirstContactSeen[],
-  connections: number,
-): string[] {
+function notesOf(hosts: number, floys: readonly FirstContactSeen[], connections: number): string[] {
   const sum = (count: (seen: FirstContactSeen) => number): number =>
     floys.reduce((total, seen) => total + count(seen), 0);
   const failures = new Set(floys.flatMap(({ reads }) => reads.failures));
   return [
     `${hosts} hosts, ${floys.length} runs: ${sum(({ status }) => Number(status === 'success'))} succeeded.`,
+    `Processor time of Floy's own process: ${(sum(({ processorSeconds }) => processorSeconds) / floys.length).toFixed(1)} s a run.`,
     `Connections of Floy's to each host: ${(connections / hosts / floys.length).toFixed(2)}.`,
     `Lost log lines: ${sum(({ lost }) => lost.lines)}; pieces said to be lost: ${sum(({ lost }) => lost.pieces)}.`,
     `Reads: ${sum(({ reads }) => reads.milliseconds.length)}, of them not answered: ${sum(({ reads }) => reads.failures.length)}.`,

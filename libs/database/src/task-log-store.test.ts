@@ -68,10 +68,15 @@ describeHere('the logs of many hosts', () => {
     await store.flush();
     proxy.cut();
     store.add({ taskId: 'task_away', source: 'one', text: 'meanwhile\n' });
-    await waitFor('a try', async () => (await database.knex.raw('SELECT 1').catch(() => 'away')) === 'away');
+    await waitFor(
+      'a try',
+      async () => (await database.knex.raw('SELECT 1').catch(() => 'away')) === 'away',
+    );
     proxy.heal();
     await store.flush();
-    expect((await stored('task_away')).map(({ text }) => text).join('')).toBe('before\nmeanwhile\n');
+    expect((await stored('task_away')).map(({ text }) => text).join('')).toBe(
+      'before\nmeanwhile\n',
+    );
     expect(lost).toEqual([]);
     await store.close();
   });

@@ -41,7 +41,7 @@ const ROOM = 4 * 1024 * 1024;
 const MOST = 16 * 1024 * 1024;
 const LONGEST_PAUSE_MS = 2000;
 /** How long a work's end waits for its log, in an outage of Postgres. Milliseconds. */
-const FLUSH_MS = 20_000;
+const FLUSH_MS = 5000;
 const CLOSE_MS = 3000;
 
 /** Makes it; it writes by the connections of this database. */
@@ -50,7 +50,7 @@ export function createTaskLogStore(database: Database, onLost: OnLost): TaskLogS
   /** The last piece of each task that is not being written: more of the same source joins it. */
   let last = new Map<string, Piece>();
   let size = 0;
-  let waiting: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
   let added = 0;
   let stored = 0;
   let writing: Promise<void> | undefined;

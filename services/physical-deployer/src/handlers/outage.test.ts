@@ -48,6 +48,7 @@ describeHere('a host whose key cannot be checked, since Postgres is away', () =>
       installation: 'floy-one',
       redactor: createRedactor(),
       logger: { warn: () => undefined },
+      taskLogs: { add: () => undefined, room: () => undefined, flush: async () => undefined },
     } as unknown as DeployerDeps;
     return { context, deps };
   };

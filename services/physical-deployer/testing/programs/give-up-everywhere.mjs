@@ -66,5 +66,5 @@ for (let looks = 0; looks < 50; looks += 1) {
   if (open.length === 0) break;
   await wait(100);
 }
-console.log(JSON.stringify({ uncaught, ends: Object.fromEntries(ends), open }));
+process.stdout.write(`${JSON.stringify({ uncaught, ends: Object.fromEntries(ends), open })}\n`);
 process.exit(0);

@@ -35,7 +35,7 @@ const listener = createServer((socket) => {
   server.injectSocket(socket);
   spoiling.length = 0;
 });
-listener.listen(0, '127.0.0.1', () => console.log(listener.address().port));
+listener.listen(0, '127.0.0.1', () => process.stdout.write(`${listener.address().port}\n`));
 
 /** No SSH, or only its first line. */
 function babble(socket, next) {
@@ -82,7 +82,12 @@ function spoilPackets(protocol, next) {
     };
     return each;
   };
-  Object.defineProperty(protocol, '_cipher', { get: () => cipher, set: (to) => (cipher = wrap(to)) });
+  Object.defineProperty(protocol, '_cipher', {
+    get: () => cipher,
+    set(to) {
+      cipher = wrap(to);
+    },
+  });
   wrap(cipher);
 }
 

@@ -97,5 +97,5 @@ hosts.close();
 for (let looks = 0; looks < 50 && sockets() > 0; looks += 1) await wait(100);
 const after = { sockets: sockets(), handles: handles() };
 rmSync(folder, { recursive: true });
-console.log(JSON.stringify({ seconds, before, most, kept, after, uncaught }));
+process.stdout.write(`${JSON.stringify({ seconds, before, most, kept, after, uncaught })}\n`);
 process.exit(0);

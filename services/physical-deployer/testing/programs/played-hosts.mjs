@@ -30,5 +30,5 @@ const listener = createServer((socket) => {
   server.injectSocket(socket);
 });
 listener.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () =>
-  console.log(listener.address().port),
+  process.stdout.write(`${listener.address().port}\n`),
 );
