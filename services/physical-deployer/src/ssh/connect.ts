@@ -61,14 +61,7 @@ export async function connectHost(
     socket.destroy();
   };
   let ready = false;
-  const broken = (reason: unknown): void => {
-    fail(
-      brokenBy(
-        ready ? `The connection to ${where} broke` : `Could not connect to ${where}`,
-        reason,
-      ),
-    );
-  };
+  const broken = (reason: unknown): void => fail(brokenBy(where, ready, reason));
   // Before ssh2 listens to it. A second error, or one after the end, is nobody's any more.
   writeTogether(socket);
   for (const emitter of [socket, client]) containListeners(emitter, broken);
@@ -148,11 +141,12 @@ function readKey(privateKey: string): ssh2.ParsedKey {
 }
 
 /** What the end of a connection means to whoever waits for it. */
-function brokenBy(what: string, reason: unknown): Error {
+function brokenBy(where: string, ready: boolean, reason: unknown): Error {
   if (reason instanceof FloyError) return reason;
   if ((reason as { level?: unknown } | null)?.level === 'client-authentication') {
-    return new VerdictError(`${what}: it does not accept the key of ssh_key`);
+    return new VerdictError(`${where} does not accept the key of ssh_key`);
   }
+  const what = ready ? `The connection to ${where} broke` : `Could not connect to ${where}`;
   return new CouldNotTellError(`${what}: ${messageOf(reason)}`);
 }
 
