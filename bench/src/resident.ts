@@ -1,8 +1,5 @@
 import { readFile } from 'node:fs/promises';
 
-/** Ticks of the processor in a second: Linux tells all programs the same. */
-const TICKS = 100;
-
 /** VmRSS of a process, in units of a million bytes. */
 export function residentMegabytes(pid: number): Promise<number> {
   return statusMegabytes(pid, 'VmRSS');
@@ -18,11 +15,4 @@ async function statusMegabytes(pid: number, name: 'VmRSS' | 'VmHWM'): Promise<nu
   const line = status.split('\n').find((each) => each.startsWith(`${name}:`));
   if (line === undefined) throw new Error('This bench reads /proc, which only Linux has');
   return (Number.parseInt(line.slice(name.length + 1), 10) * 1024) / 1e6;
-}
-
-/** How long processors have worked for a process so far. */
-export async function processorSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
 }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { createClient, type Client } from '@floy/client/client';
 import { startFloy } from '../floy-process.js';
 import type { Repository } from '../repository.js';
-import { peakMegabytes, processorSeconds } from '../resident.js';
+import { processesBelow, processorSecondsOf } from '../processor-time.js';
+import { peakMegabytes } from '../resident.js';
 import type { FirstHosts } from './openssh.js';
 import { keepReading, type Reads } from './reads.js';
 
@@ -29,7 +30,7 @@ export interface FirstContactSeen {
   readonly lost: { readonly pieces: number; readonly lines: number };
   /** The most that Floy's own process had in memory. Megabytes. */
   readonly peakMegabytes: number;
-  /** How long the processors worked for it meanwhile. */
+  /** How long processors worked meanwhile for Floy and the servers of its own. */
   readonly processorSeconds: number;
 }
 
@@ -55,7 +56,8 @@ export async function firstContact(of: FirstContact): Promise<FirstContactSeen> 
     const built = await client.waitForDeployment((await client.createDeployment(build)).id);
     if (built.status !== 'success') throw new Error(`The build failed: ${built.error_message}`);
 
-    const workedBefore = await processorSeconds(floy.pid);
+    const worked = async () => processorSecondsOf([floy.pid, ...(await processesBelow(home))]);
+    const before = await worked();
     const began = performance.now();
     const { id } = await client.createDeployment(deploy);
     const reading = keepReading([
@@ -65,7 +67,7 @@ export async function firstContact(of: FirstContact): Promise<FirstContactSeen> 
     ]);
     const end = await client.waitForDeployment(id, { timeoutMs: 300_000 });
     const seconds = (performance.now() - began) / 1000;
-    const worked = (await processorSeconds(floy.pid)) - workedBefore;
+    const processorSeconds = (await worked()) - before;
     const reads = await reading.stop();
     const { tasks } = await client.listTasks({ deployment_id: id, type: 'deploy' });
     const seen = await countLines(client, tasks[0]?.id ?? '');
@@ -74,7 +76,7 @@ export async function firstContact(of: FirstContact): Promise<FirstContactSeen> 
       ...{ seconds, reads, status: end.status, reason: end.error_message },
       lost: { pieces, lines: of.hosts.hosts.length * LINES - seen },
       peakMegabytes: await peakMegabytes(floy.pid),
-      processorSeconds: worked,
+      processorSeconds,
     };
   } finally {
     await floy.stop();

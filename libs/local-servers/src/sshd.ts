@@ -46,6 +46,17 @@ export async function startSshdFleet(options: SshdFleetOptions): Promise<SshdFle
   await mkdir(folder, { recursive: true });
   const client = await makeSshKey(keygen, join(folder, 'client_key'));
 
+  // Two of many that start at once could be given one port, and the one that listens answers for both.
+  const ports = new Set<number>();
+  const portOfItsOwn = async (): Promise<number> => {
+    for (;;) {
+      const port = await freePort();
+      if (ports.has(port)) continue;
+      ports.add(port);
+      return port;
+    }
+  };
+
   const startOne = async (index: number): Promise<SshdHost> => {
     const stateFolder = join(folder, `sshd-${index + 1}`);
     const disk = join(folder, `host-${index + 1}`);
@@ -57,7 +68,7 @@ export async function startSshdFleet(options: SshdFleetOptions): Promise<SshdFle
     for (let tries = 1; ; tries += 1) {
       const host = createSshdHost({
         sshd,
-        port: await freePort(),
+        port: await portOfItsOwn(),
         user,
         folder: disk,
         stateFolder,

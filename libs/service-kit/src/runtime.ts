@@ -138,7 +138,12 @@ async function open(
   };
   return {
     deps,
-    apart: (pool, connections) => ({ ...deps, database: openPool(pool, connections) }),
+    apart(pool, connections) {
+      const own = openPool(pool, connections);
+      // Any answer shows that Postgres is there.
+      const answeredAt = () => Math.max(own.answeredAt(), database.answeredAt());
+      return { ...deps, database: { ...own, answeredAt } };
+    },
     async ready() {
       const [postgres, queue] = await Promise.all([
         database.knex.raw('SELECT 1').then(

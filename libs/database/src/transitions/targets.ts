@@ -2,7 +2,7 @@ import type { Place } from '@floy/contracts';
 import { ConflictError } from '@floy/domain';
 import { newId } from '../ids.js';
 import type { TargetRow } from '../rows.js';
-import { builtRowsOf } from '../statement.js';
+import { builtRowsOf, type Statement } from '../statement.js';
 import type { Transaction } from '../transaction.js';
 
 /** Whose a target is, and which kind of deployer acts on it. */
@@ -23,21 +23,17 @@ export async function claimTargets(
 ): Promise<TargetRow[]> {
   const settled = await unmovedTargets(tx, owner, places);
   if (settled) return settled;
+  const inOrder = [...places].sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1));
   const targets: TargetRow[] = [];
-  for (const place of [...places].sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1))) {
-    const found = await findTarget(tx, owner, place);
-    const columns = {
-      kind: owner.kind,
-      place_key: place.key,
-      place: JSON.stringify(place.place),
-      instance_id: place.instanceId,
-    };
-    const owned = { environment_id: owner.environmentId, application_id: owner.applicationId };
-    const query = found
-      ? tx.build('targets').where({ id: found.id }).update(columns)
-      : tx.build('targets').insert({ id: newId('tgt'), ...columns, ...owned });
-    const [rows] = await tx.together(builtRowsOf<TargetRow>(query.returning('*')));
-    targets.push(...rows);
+  if (await areNew(tx, owner, places)) {
+    const made = await tx.together(...inOrder.map((place) => settingTarget(tx, owner, place)));
+    targets.push(...made.flat());
+  } else {
+    // Each may move into a place that another of them has left.
+    for (const place of inOrder) {
+      const found = await findTarget(tx, owner, place);
+      targets.push(...(await tx.together(settingTarget(tx, owner, place, found))).flat());
+    }
   }
   return places.flatMap(
     ({ instanceId }) => targets.find((target) => target.instance_id === instanceId) ?? [],
@@ -65,6 +61,39 @@ async function unmovedTargets(
     ],
   );
   return rows.length === places.length ? rows : undefined;
+}
+
+/** Whether nothing is known of any of the places and instances: a first deployment. */
+async function areNew(
+  tx: Transaction,
+  owner: TargetOwner,
+  places: readonly Place[],
+): Promise<boolean> {
+  const known = await tx.row(
+    `SELECT 1 FROM targets WHERE (kind = ? AND place_key = ANY(?)) OR instance_id = ANY(?) LIMIT 1`,
+    [owner.kind, places.map(({ key }) => key), places.map(({ instanceId }) => instanceId)],
+  );
+  return known === undefined;
+}
+
+/** Makes the target of a place, or moves the one that was found there. */
+function settingTarget(
+  tx: Transaction,
+  owner: TargetOwner,
+  place: Place,
+  found?: TargetRow,
+): Statement<TargetRow[]> {
+  const columns = {
+    kind: owner.kind,
+    place_key: place.key,
+    place: JSON.stringify(place.place),
+    instance_id: place.instanceId,
+  };
+  const owned = { environment_id: owner.environmentId, application_id: owner.applicationId };
+  const query = found
+    ? tx.build('targets').where({ id: found.id }).update(columns)
+    : tx.build('targets').insert({ id: newId('tgt'), ...columns, ...owned });
+  return builtRowsOf<TargetRow>(query.returning('*'));
 }
 
 /** The target of a place, unless the place or the instance's id belongs to somebody else. */
@@ -101,5 +130,6 @@ export async function refuseTakenPlaces(
   places: readonly Place[],
 ): Promise<void> {
   if (await unmovedTargets(tx, owner, places)) return;
+  if (await areNew(tx, owner, places)) return;
   for (const place of places) await findTarget(tx, owner, place);
 }

@@ -76,16 +76,7 @@ export async function connectHost(
   const leave = (reason: string): void =>
     fail(new VerdictError(`${where} was left, as it ${reason}`));
   let ready = false;
-  const broken = (reason: unknown): void => {
-    const refused = ready ? undefined : refusedBy(reason, login.refusal());
-    if (refused !== undefined) return fail(new VerdictError(`${where} ${refused}`));
-    const what = ready ? `The connection to ${where} broke` : `Could not connect to ${where}`;
-    fail(
-      reason instanceof FloyError
-        ? reason
-        : new CouldNotTellError(`${what}: ${saidText(messageOf(reason))}`),
-    );
-  };
+  const broken = (reason: unknown): void => fail(brokenBy(where, ready, reason, login.refusal()));
   // Before ssh2 listens to it. A second error, or one after the end, is nobody's any more.
   writeTogether(socket);
   for (const emitter of [socket, client]) containListeners(emitter, broken);
@@ -170,12 +161,22 @@ function readKey(privateKey: string): ssh2.ParsedKey {
   return key;
 }
 
-/** Why a host does not let Floy in, if that is the meaning of an error of ssh2's. */
-function refusedBy(reason: unknown, signatures: string | undefined): string | undefined {
+/** What the end of a connection means to whoever waits for it. */
+function brokenBy(
+  where: string,
+  ready: boolean,
+  reason: unknown,
+  signatureRefusal: string | undefined,
+): Error {
+  if (reason instanceof FloyError) return reason;
+  const said = messageOf(reason);
+  if (ready) return new CouldNotTellError(`The connection to ${where} broke: ${saidText(said)}`);
   if ((reason as { level?: unknown } | null)?.level === 'client-authentication') {
-    return signatures ?? 'does not accept the key of ssh_key';
+    return new VerdictError(`${where} ${signatureRefusal ?? 'does not accept the key of ssh_key'}`);
   }
-  return missingAlgorithm(messageOf(reason));
+  const missing = missingAlgorithm(said);
+  if (missing !== undefined) return new VerdictError(`${where} ${missing}`);
+  return new CouldNotTellError(`Could not connect to ${where}: ${saidText(said)}`);
 }
 
 function parseKey(privateKey: string): ssh2.ParsedKey | Error {
