@@ -57,7 +57,10 @@ export async function startStandalone(
       composeWorkflowManager(deps),
       composeBuildRunner(deps, {
         artifacts,
-        buildUser: config.FLOY_BUILD_USER,
+        buildUsers: config.FLOY_BUILD_USERS,
+        unconfined: config.FLOY_BUILD_UNCONFINED === 'yes',
+        privateGit: config.FLOY_PRIVATE_GIT === 'yes',
+        hidden: [home.folder],
         packageHosts: config.FLOY_PACKAGE_HOSTS,
       }),
       composePhysicalDeployer(deps, { artifacts, publicUrl: config.FLOY_PUBLIC_URL }),

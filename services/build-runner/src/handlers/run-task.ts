@@ -68,7 +68,7 @@ async function carryOut(
   redact: (text: string) => string,
 ): Promise<TaskOutcome> {
   for (let attempt = 0; ; attempt += 1) {
-    const workspace = await makeWorkspace();
+    const workspace = await makeWorkspace(deps.sandbox);
     const run = { deps, context, workspace, signal: work.signal, log: log.write };
     try {
       return await (context.task.type === 'build' ? runBuild(run) : runTest(run));
