@@ -21,3 +21,7 @@ export const settings = Type.Object({
 export type StandaloneConfig = Static<typeof settings>;
 
 export const env = process.env;
+/** Files that Floy's settings are read from: builds must not see them. */
+export const settingsFiles = Object.entries(env).flatMap(([name, file]) =>
+  /^FLOY_.*_FILE$/.test(name) && file ? [file] : [],
+);

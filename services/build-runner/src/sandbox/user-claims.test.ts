@@ -44,7 +44,7 @@ describeAsRoot('a build user', () => {
 
   it('is nobody else’s, also where two runners of a machine have the same range', async () => {
     const claimed = await Promise.all([claimUser(range), claimUser(range), claimUser(range)]);
-    expect(claimed.map(({ uid }) => uid).toSorted()).toEqual([
+    expect(claimed.map(({ uid }) => uid).toSorted((a, b) => a - b)).toEqual([
       range.first,
       range.first + 1,
       range.last,
