@@ -59,9 +59,12 @@ system() {
   rm -rf /var/lib/apt/lists/*
   groupadd --gid 10001 floy
   useradd --uid 10001 --gid 10001 --home-dir /var/lib/floy --shell /usr/sbin/nologin floy
-  # Whom builds run as, who owns nothing.
-  groupadd --gid 10002 floy-build
-  useradd --uid 10002 --gid 10002 --home-dir /nonexistent --shell /usr/sbin/nologin floy-build
+  # Whom builds run as, who own nothing: FLOY_BUILD_USERS of docker-compose.yml.
+  local id
+  for id in {20000..20015}; do
+    groupadd --gid "$id" "floy-build-$id"
+    useradd --uid "$id" --gid "$id" --home-dir /nonexistent --shell /usr/sbin/nologin "floy-build-$id"
+  done
   # Volumes that are mounted here begin as copies of these folders, with their owner.
   install -d -o floy -g floy -m 700 /var/lib/floy /var/lib/floy/{keys,database,admin,artifacts}
   install -d -o floy -g floy -m 755 /var/lib/floy-postgres

@@ -2,7 +2,7 @@ import { createClient } from '@floy/client/client';
 import { nodeForBuilds } from './build-node.js';
 import type { DemoConfig } from './config.js';
 import { takeDemoFolder, type DemoFolder } from './demo-folder.js';
-import { startFloy, troublesIn, type FloyProcess } from './floy-process.js';
+import { startFloy, troublesIn, unconfinedIn, type FloyProcess } from './floy-process.js';
 import { startHosts } from './hosts.js';
 import { endProcessesOf } from './processes.js';
 import { ensurePrograms } from './programs.js';
@@ -46,6 +46,9 @@ export async function runDemo({ config, screen, once, interrupt }: DemoOptions):
     const floy = await startFloy(folder, config.childEnvironment, interrupt);
     closers.push(floy.stop);
     screen.print(`  Floy at ${floy.url}`);
+    const unconfined = await unconfinedIn(folder.log);
+    if (unconfined !== undefined)
+      screen.print(`  ${screen.paint('bad', 'Warning')}: ${unconfined}`);
 
     const signal = AbortSignal.any([interrupt, floy.ended]);
     const story = tellStory({

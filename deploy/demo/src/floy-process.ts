@@ -44,6 +44,8 @@ export async function startFloy(
       FLOY_HOME: folder.home,
       FLOY_HOST: '127.0.0.1',
       FLOY_PORT: '0',
+      // For machines that cannot keep builds apart; the log says so, and the demo's builds are its own.
+      FLOY_BUILD_UNCONFINED: 'yes',
     },
     // Ctrl-C in the terminal is for the demo, which ends everything in order.
     detached: true,
@@ -82,6 +84,11 @@ export async function startFloy(
 export async function troublesIn(log: string): Promise<string[]> {
   const lines = (await textOf(log)).split('\n');
   return lines.filter((line) => /^\{"level":"(warn|error)"/.test(line)).slice(-TROUBLES);
+}
+
+/** What Floy logged about builds that this machine cannot keep apart, if it cannot. */
+export async function unconfinedIn(log: string): Promise<string | undefined> {
+  return /builds are not kept apart[^"]*/.exec(await textOf(log))?.[0];
 }
 
 function textOf(file: string): Promise<string> {

@@ -3,6 +3,8 @@ import { Type } from 'typebox';
 const secret = { secret: true };
 const Port = (description: string, standard: number) =>
   Type.Integer({ minimum: 0, maximum: 65_535, default: standard, description });
+const YesOrNo = (standard: 'yes' | 'no', description: string) =>
+  Type.Enum(['yes', 'no'], { type: 'string', default: standard, description });
 
 /**
  * Every environment variable of Floy's processes, once. A service's `config.ts` picks those that it
@@ -57,10 +59,20 @@ export const settings = {
     format: 'http-url',
     description: 'where hosts reach the gateway; needed for `transfer: pull`',
   }),
-  FLOY_BUILD_USER: Type.String({
-    default: 'nobody',
-    description: 'whom builds run as where Floy runs as root',
+  FLOY_BUILD_USERS: Type.String({
+    default: '2100000000-2100004095',
+    description:
+      'numbers of users that builds run as where Floy runs as root, each one of its own; ' +
+      'nobody else on the machine may have them',
   }),
+  FLOY_BUILD_UNCONFINED: YesOrNo(
+    'no',
+    'whether builds run also where this machine cannot keep them apart from each other and from it',
+  ),
+  FLOY_PRIVATE_GIT: YesOrNo(
+    'yes',
+    'whether git may fetch from private addresses, by https and ssh',
+  ),
   FLOY_PACKAGE_HOSTS: Type.String({
     default: '',
     description: 'hosts with private addresses that packages may come from, separated by commas',

@@ -4,12 +4,19 @@ import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
 import { join } from 'node:path';
 import { runTaskHandler } from './handlers/run-task.js';
 import { packageHosts } from './package/package-address.js';
-import { findBuildUser } from './sandbox/build-user.js';
+import { parseBuildUsers } from './sandbox/build-user.js';
 import { createSandbox } from './sandbox/sandbox.js';
 
 export interface RunnerConfig {
   artifacts: string;
-  buildUser: string;
+  /** `FLOY_BUILD_USERS`: whom builds run as where Floy is root. */
+  buildUsers: string;
+  /** Whether builds run also where they cannot be kept apart. */
+  unconfined: boolean;
+  /** Whether git may fetch from hosts with private addresses. */
+  privateGit: boolean;
+  /** What builds must not see besides the artifacts. */
+  hidden: readonly string[];
   /** Hosts with private addresses that packages may come from, separated by commas. */
   packageHosts?: string;
   /** How many builds and tests run at once. */
@@ -19,14 +26,20 @@ export interface RunnerConfig {
 export async function compose(deps: ServiceDeps, config: RunnerConfig): Promise<RunningService> {
   const artifacts = createFolderArtifactStore(config.artifacts);
   await artifacts.checkInstallation(deps.installation);
-  const user = await findBuildUser(config.buildUser);
-  const sandbox = await createSandbox({ user, warn: (message) => deps.logger.warn({}, message) });
+  const { unconfined, privateGit } = config;
+  const sandbox = await createSandbox({
+    users: parseBuildUsers(config.buildUsers),
+    unconfined,
+    hidden: [config.artifacts, ...config.hidden],
+    warn: (message) => deps.logger.warn({}, message),
+  });
   const knownHostsFile = join(config.artifacts, 'known_hosts');
   const packageRules = { hosts: packageHosts(config.packageHosts ?? '') };
+  const own = { artifacts, sandbox, knownHostsFile, privateGit, packageRules };
   const consumer = consume(
     deps,
     'build-runner',
-    { 'run-task': runTaskHandler({ ...deps, artifacts, sandbox, knownHostsFile, packageRules }) },
+    { 'run-task': runTaskHandler({ ...deps, ...own }) },
     { concurrency: config.concurrency ?? 4 },
   );
   return { stop: () => consumer.stop() };

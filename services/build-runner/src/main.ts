@@ -1,7 +1,7 @@
 import { catalogues } from '@floy/contracts';
 import { runAlone } from '@floy/service-kit/run-alone';
 import { compose } from './compose.js';
-import { env, settings } from './config.js';
+import { env, settings, settingsFiles } from './config.js';
 
 await runAlone({
   name: 'build-runner',
@@ -11,7 +11,10 @@ await runAlone({
   compose: ({ deps }, config) =>
     compose(deps, {
       artifacts: config.FLOY_ARTIFACTS,
-      buildUser: config.FLOY_BUILD_USER,
+      buildUsers: config.FLOY_BUILD_USERS,
+      unconfined: config.FLOY_BUILD_UNCONFINED === 'yes',
+      privateGit: config.FLOY_PRIVATE_GIT === 'yes',
+      hidden: [...settingsFiles, ...(config.FLOY_HOME ? [config.FLOY_HOME] : [])],
       packageHosts: config.FLOY_PACKAGE_HOSTS,
     }),
 });

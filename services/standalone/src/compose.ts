@@ -10,7 +10,7 @@ import type { Running, ServiceProcess } from '@floy/service-kit/run-service';
 import { openRuntime } from '@floy/service-kit/runtime';
 import { compose as composeWorkflowManager } from '@floy/workflow-manager';
 import { announce } from './announce.js';
-import type { StandaloneConfig } from './config.js';
+import { settingsFiles, type StandaloneConfig } from './config.js';
 import { openHome } from './open-home.js';
 
 /** Floy on one machine, at work. */
@@ -62,7 +62,10 @@ export async function startStandalone(
       composeWorkflowManager(deps),
       composeBuildRunner(deps, {
         artifacts,
-        buildUser: config.FLOY_BUILD_USER,
+        buildUsers: config.FLOY_BUILD_USERS,
+        unconfined: config.FLOY_BUILD_UNCONFINED === 'yes',
+        privateGit: config.FLOY_PRIVATE_GIT === 'yes',
+        hidden: [home.folder, ...settingsFiles],
         packageHosts: config.FLOY_PACKAGE_HOSTS,
       }),
       composePhysicalDeployer(deps, { artifacts, publicUrl: config.FLOY_PUBLIC_URL }),

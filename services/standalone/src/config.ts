@@ -9,7 +9,9 @@ export const settings = Type.Object({
   FLOY_ENCRYPTION_KEY: Type.Optional(all.FLOY_ENCRYPTION_KEY),
   FLOY_ADMIN_TOKEN: Type.Optional(all.FLOY_ADMIN_TOKEN),
   FLOY_ARTIFACTS: Type.Optional(all.FLOY_ARTIFACTS),
-  FLOY_BUILD_USER: all.FLOY_BUILD_USER,
+  FLOY_BUILD_USERS: all.FLOY_BUILD_USERS,
+  FLOY_BUILD_UNCONFINED: all.FLOY_BUILD_UNCONFINED,
+  FLOY_PRIVATE_GIT: all.FLOY_PRIVATE_GIT,
   FLOY_PACKAGE_HOSTS: all.FLOY_PACKAGE_HOSTS,
   FLOY_PUBLIC_URL: Type.Optional(all.FLOY_PUBLIC_URL),
   FLOY_HOST: all.FLOY_HOST,
@@ -19,3 +21,7 @@ export const settings = Type.Object({
 export type StandaloneConfig = Static<typeof settings>;
 
 export const env = process.env;
+/** Files that Floy's settings are read from: builds must not see them. */
+export const settingsFiles = Object.entries(env).flatMap(([name, file]) =>
+  /^FLOY_.*_FILE$/.test(name) && file ? [file] : [],
+);

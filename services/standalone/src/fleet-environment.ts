@@ -36,7 +36,10 @@ export async function fleetEnvironment(
     'workflow-manager': {},
     'build-runner': {
       FLOY_ARTIFACTS: home.artifacts,
-      FLOY_BUILD_USER: config.FLOY_BUILD_USER,
+      FLOY_HOME: home.folder,
+      FLOY_BUILD_USERS: config.FLOY_BUILD_USERS,
+      FLOY_BUILD_UNCONFINED: config.FLOY_BUILD_UNCONFINED,
+      FLOY_PRIVATE_GIT: config.FLOY_PRIVATE_GIT,
       FLOY_PACKAGE_HOSTS: config.FLOY_PACKAGE_HOSTS,
     },
     'physical-deployer': {

@@ -9,9 +9,9 @@ import { lstat, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findBuildUser } from '../sandbox/build-user.js';
 import { handOver } from '../sandbox/folders.js';
-import { createSandbox, type Sandbox } from '../sandbox/sandbox.js';
+import { createSandbox, type BuildSlot, type Sandbox } from '../sandbox/sandbox.js';
+import { TEST_USERS } from '../sandbox/users.fixture.js';
 import { checkout, type CheckoutOptions } from './checkout.js';
 import { makeRepository, startGitServer, type GitServer } from './repository.fixture.js';
 
@@ -23,13 +23,15 @@ const describeAsRoot = await needsRoot();
 const TOKEN = 'ghp_sentinel+/=token%41';
 let root: string;
 let sandbox: Sandbox;
+let slot: BuildSlot;
 let remote: Awaited<ReturnType<typeof makeRepository>>;
 let commits: string[];
 let count = 0;
 
 beforeAll(async () => {
   root = await realpath(await mkdtemp(join(tmpdir(), 'floy-checkout-')));
-  sandbox = await createSandbox({ user: await findBuildUser('nobody') });
+  sandbox = await createSandbox({ users: TEST_USERS, unconfined: false });
+  slot = await sandbox.openSlot();
   remote = await makeRepository(join(root, 'remote'));
   commits = [];
   for (const version of ['one', 'two', 'three']) {
@@ -37,7 +39,10 @@ beforeAll(async () => {
     remote.git('tag', '--annotate', '--message', version, `v-${version}`);
   }
 });
-afterAll(() => rm(root, { recursive: true, force: true }));
+afterAll(async () => {
+  await slot.close();
+  await rm(root, { recursive: true, force: true });
+});
 
 const run = async (options: Partial<CheckoutOptions>) => {
   const folder = join(root, `work-${(count += 1)}`);
@@ -48,6 +53,8 @@ const run = async (options: Partial<CheckoutOptions>) => {
     gitTag: '',
     knownHostsFile: join(root, 'known_hosts'),
     folder,
+    user: slot.user,
+    privateGit: true,
     timeoutSeconds: 20,
     ...options,
   });
@@ -149,15 +156,14 @@ describe('checkout from a path', () => {
 });
 
 describeAsRoot('checkout of what belongs to another user', () => {
-  it('works, and makes files that can be handed over', async () => {
+  it('works, and makes files of the build user', async () => {
     const other = await makeRepository(join(root, 'other'));
     const commit = await other.commit({ file: 'x' });
-    const user = await findBuildUser('nobody');
-    await handOver(other.folder, user);
+    await handOver(other.folder, { uid: TEST_USERS.last, gid: TEST_USERS.last });
     const { folder } = await run({ repository: other.folder, commit: commit.slice(0, 12) });
-    expect((await lstat(join(folder, 'file'))).uid).toBe(0);
-    await handOver(folder, user);
-    expect((await lstat(join(folder, '.git', 'HEAD'))).uid).toBe(user?.uid);
+    for (const name of ['file', '.git/HEAD']) {
+      expect((await lstat(join(folder, name))).uid).toBe(slot.user?.uid);
+    }
   });
 });
 

@@ -1,12 +1,17 @@
 import { CouldNotTellError, VerdictError } from '@floy/domain';
 import { createRedactor } from '@floy/secrets/redaction';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { PackageRules } from '../package/package-address.js';
+import type { BuildUser } from '../sandbox/build-user.js';
 import { LimitPassedError } from '../sandbox/exit-verdict.js';
+import { handOver } from '../sandbox/folders.js';
 import { makeProcessFolder } from '../sandbox/process-folder.js';
 import type { Sandbox } from '../sandbox/sandbox.js';
 import { fetchVerdict, needsWholeFetch } from './git-verdict.js';
 import * as words from './git-words.js';
+import { guardAddresses } from './guard-addresses.js';
+import { findLocalRepository } from './local-repository.js';
 import { isTagName, isWholeCommit, parseCommit, parseRepository } from './repository.js';
 
 export interface CheckoutOptions {
@@ -23,6 +28,12 @@ export interface CheckoutOptions {
   knownHostsFile: string;
   /** Missing or empty. */
   folder: string;
+  /** Whom git runs as for a repository of this machine; the folder becomes that user's. */
+  user: BuildUser | undefined;
+  /** Whether addresses that are not public may be fetched from. */
+  privateGit: boolean;
+  /** Exceptions where they may not. */
+  addressRules?: PackageRules;
   /** Further variables for git alone: `PATH`, a proxy, certificates. */
   env?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
@@ -38,9 +49,11 @@ interface GitAnswer {
 const OUTPUT_KEPT = 64 * 1024;
 
 /**
- * Checks a commit out into a folder, as Floy's user, and answers its whole name. Throws
- * `VerdictError` when that cannot work (no such commit or repository, credentials refused) and
- * `CouldNotTellError` when the server was not reached. Submodules and LFS objects are not fetched.
+ * Checks a commit out into a folder and answers its whole name. A server is asked by Floy's user; a
+ * repository of this machine is read by the build user, who sees nothing of the machine but that.
+ * Throws `VerdictError` when that cannot work (no such commit or repository, credentials refused)
+ * and `CouldNotTellError` when the server was not reached. Submodules and LFS objects are not
+ * fetched.
  */
 export async function checkout(options: CheckoutOptions): Promise<{ commit: string }> {
   const { sandbox, folder, gitTag, gitToken, gitSshKey, knownHostsFile } = options;
@@ -55,23 +68,31 @@ export async function checkout(options: CheckoutOptions): Promise<{ commit: stri
   await mkdir(folder, { recursive: true });
   if ((await readdir(folder)).length > 0)
     throw new VerdictError(`the folder ${folder} is not empty`);
+  const local =
+    repository.transport === 'file' ? await findLocalRepository(repository.url) : undefined;
+  const guard =
+    options.privateGit || local !== undefined
+      ? undefined
+      : await guardAddresses(repository, options.addressRules ?? { hosts: new Set() });
   const own = await makeProcessFolder('git');
   const redactor = createRedactor();
   redactor.add([gitToken, gitSshKey].filter((secret) => secret !== undefined));
 
   const git = async (line: string[], env: Record<string, string> = {}): Promise<GitAnswer> => {
     let output = '';
-    const { exitCode } = await sandbox.runProgram({
+    const how = {
       name: `git ${line[1]}`,
       words: line,
-      cwd: folder,
       env: { ...options.env, ...words.gitEnvironment(settings, repository.transport), ...env },
       timeoutSeconds: options.timeoutSeconds,
       signal: options.signal,
-      onOutput: (text) => {
+      onOutput: (text: string): void => {
         output = (output + text).slice(-OUTPUT_KEPT);
       },
-    });
+    };
+    const { exitCode } = await (local === undefined
+      ? sandbox.runProgram({ ...how, cwd: folder })
+      : sandbox.runAlone({ ...how, user: options.user, folders }));
     if (exitCode === 127) throw new VerdictError('git is not installed where builds run');
     return { exitCode, output: redactor.redact(output) };
   };
@@ -80,9 +101,17 @@ export async function checkout(options: CheckoutOptions): Promise<{ commit: stri
     if (exitCode !== 0) throw new CouldNotTellError(`git ${line[1]} failed: ${output.trim()}`);
   };
 
-  const settings = join(own.path, 'settings');
+  const folders = { build: folder, repository: local ?? '', settings: own.path };
+  const seen = local === undefined ? undefined : sandbox.seen(folders);
+  const source = seen ? { ...repository, url: seen.repository ?? '' } : repository;
+  const settings = join(seen?.settings ?? own.path, 'settings');
   try {
-    await writeFile(settings, words.SETTINGS, { mode: 0o600 });
+    await writeFile(join(own.path, 'settings'), words.SETTINGS, { mode: 0o644 });
+    if (seen) {
+      // No key comes to lie beside the settings here.
+      await chmod(own.path, 0o711);
+      await handOver(folder, options.user);
+    }
     const access: Record<string, string> = {};
     if (repository.transport === 'https' && gitToken) {
       Object.assign(access, words.tokenEnvironment(repository, gitToken));
@@ -91,22 +120,29 @@ export async function checkout(options: CheckoutOptions): Promise<{ commit: stri
       await mkdir(dirname(knownHostsFile), { recursive: true, mode: 0o700 });
       const keyFile = gitSshKey === undefined ? undefined : join(own.path, 'key');
       if (keyFile) await writeFile(keyFile, keyText(gitSshKey ?? ''), { mode: 0o600 });
-      access['GIT_SSH_COMMAND'] = words.sshCommand(knownHostsFile, keyFile);
+      access['GIT_SSH_COMMAND'] = words.sshCommand(knownHostsFile, keyFile, guard?.pinned);
       access['GIT_SSH_VARIANT'] = 'ssh';
     }
     const fetch = (refs: string[], depth?: number): Promise<GitAnswer> =>
-      git(words.fetchWords(repository, refs, depth), access).catch((error: unknown) => {
-        // A limit that a command passes is a verdict; here it is the network that was too slow.
-        if (!(error instanceof LimitPassedError)) throw error;
-        throw new CouldNotTellError(`fetching from ${repository.url}: ${error.message}`);
-      });
+      git(words.fetchWords(source, refs, depth), { ...access, ...guard?.environment }).catch(
+        (error: unknown) => {
+          // A limit that a command passes is a verdict; here it is the network that was too slow.
+          if (!(error instanceof LimitPassedError)) throw error;
+          throw new CouldNotTellError(`fetching from ${repository.url}: ${error.message}`);
+        },
+      );
 
-    await done(words.initWords(folder));
-    const commit = await find({ fetch, git, wanted, gitTag, repository });
+    await done(words.initWords(seen?.build ?? folder));
+    const commit = await find({ fetch, git, wanted, gitTag, repository }).catch(
+      (error: unknown) => {
+        throw guard?.refusal() ?? error;
+      },
+    );
     await done(words.checkOutWords(commit));
     if (gitTag !== '') await done(words.nameTagWords(gitTag, commit));
     return { commit };
   } finally {
+    await guard?.close();
     await own.remove();
   }
 }

@@ -33,7 +33,10 @@ export function fetchVerdict(repository: Repository, output: string): FloyError 
     return new VerdictError(`the certificate of ${where} is not trusted (git said: ${said})`);
   }
   if (NOT_THERE.test(output)) {
-    return new VerdictError(`there is no git repository at ${where} (git said: ${said})`);
+    const readable = repository.transport === 'file' ? ' that the build user can read' : '';
+    return new VerdictError(
+      `there is no git repository at ${where}${readable} (git said: ${said})`,
+    );
   }
   if (UNREACHABLE.test(output)) {
     return new CouldNotTellError(`${where} could not be reached (git said: ${said})`);

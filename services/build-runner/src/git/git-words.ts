@@ -102,11 +102,22 @@ export function tokenEnvironment(repository: Repository, token: string): Record<
   };
 }
 
+/** An address that stands for a host, so that its name is not looked up again. */
+export interface PinnedHost {
+  address: string;
+  /** How the host's line in `knownHosts` begins. */
+  knownAs: string;
+}
+
 /**
  * How git calls ssh: nothing of anybody's settings or agent, one key or none, and a host key that
  * has to be the one in `knownHosts`, where that of a host never seen before is written.
  */
-export function sshCommand(knownHosts: string, keyFile: string | undefined): string {
+export function sshCommand(
+  knownHosts: string,
+  keyFile: string | undefined,
+  pinned?: PinnedHost,
+): string {
   const option = (name: string, value: string): string => `-o ${quoted(`${name}=${value}`)}`;
   return [
     'ssh -F /dev/null',
@@ -121,5 +132,6 @@ export function sshCommand(knownHosts: string, keyFile: string | undefined): str
     option('ConnectTimeout', '15'),
     option('ServerAliveInterval', '15'),
     option('ServerAliveCountMax', '3'),
+    ...(pinned ? [option('HostName', pinned.address), option('HostKeyAlias', pinned.knownAs)] : []),
   ].join(' ');
 }

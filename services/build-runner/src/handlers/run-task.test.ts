@@ -6,13 +6,13 @@ import { needsPostgres } from '@floy/testing/needs';
 import { waitFor } from '@floy/testing/wait-for';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { makeRepository } from '../git/repository.fixture.js';
-import { findBuildUser } from '../sandbox/build-user.js';
 import { createSandbox } from '../sandbox/sandbox.js';
+import { TEST_USERS } from '../sandbox/users.fixture.js';
 import type { RunnerDeps } from '../task/runner-deps.js';
 import { runTaskHandler } from './run-task.js';
 
@@ -36,8 +36,6 @@ describeHere('run-task', () => {
   let deps: RunnerDeps;
   beforeAll(async () => {
     folder = await realpath(await mkdtemp(join(tmpdir(), 'floy-run-task-')));
-    // Builds run as another user and look for files here.
-    await chmod(folder, 0o755);
     const repository = await makeRepository(join(folder, 'repository'));
     const commitOf = async (tag: string) => {
       const commit = await repository.commit({ 'app.txt': tag });
@@ -50,8 +48,9 @@ describeHere('run-task', () => {
     deps = {
       ...runtime.deps,
       artifacts: createFolderArtifactStore(join(folder, 'artifacts')),
-      sandbox: await createSandbox({ user: await findBuildUser('nobody') }),
+      sandbox: await createSandbox({ users: TEST_USERS, unconfined: true }),
       knownHostsFile: join(folder, 'known_hosts'),
+      privateGit: true,
       packageRules: { hosts: new Set() },
     };
   });
@@ -84,6 +83,16 @@ describeHere('run-task', () => {
       [taskId],
     );
     return pieces.map(({ text }) => text).join('');
+  }
+  /** The checkouts of this process that are there now. */
+  async function checkouts(): Promise<string[]> {
+    const found: string[] = [];
+    for (const name of await readdir(tmpdir())) {
+      if (!name.startsWith(`floy-task-${process.pid}.`)) continue;
+      const [own = ''] = await readdir(join(tmpdir(), name));
+      found.push(join(tmpdir(), name, own, 'source'));
+    }
+    return found;
   }
   const leaseOf = async (taskId: string) =>
     (await floy.own.query('SELECT holder FROM leases WHERE subject = $1', [taskId]))[0];
@@ -143,9 +152,8 @@ describeHere('run-task', () => {
   });
 
   it('writes nothing when its lease is lost in the middle; who takes it over does', async () => {
-    const go = join(folder, 'go');
     const id = await planned('lost', {
-      build_command: `echo begun; until [ -e ${go} ]; do sleep 0.1; done`,
+      build_command: 'echo begun; until [ -e go ]; do sleep 0.1; done',
     });
     const task = await firstOf(id);
     const lost = carryOut(id);
@@ -157,8 +165,12 @@ describeHere('run-task', () => {
     expect(await firstOf(id)).toMatchObject({ status: 'running', result: '' });
     expect(await openMessages(task.id)).toEqual([{ claims: 1 }]);
 
-    await writeFile(go, '');
-    expect(await carryOut(id)).toBe('done');
+    const again = carryOut(id);
+    await waitFor('the build to begin again', async () => {
+      return (await logOf(task.id)).match(/^begun$/gm)?.length === 2;
+    });
+    for (const source of await checkouts()) await writeFile(join(source, 'go'), '');
+    expect(await again).toBe('done');
     expect(await firstOf(id)).toMatchObject({ status: 'success' });
     expect(await openMessages(task.id)).toEqual([]);
   });

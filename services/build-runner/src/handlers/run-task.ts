@@ -66,7 +66,7 @@ async function carryOut(
   redact: (text: string) => string,
 ): Promise<TaskOutcome> {
   for (let attempt = 0; ; attempt += 1) {
-    const workspace = await makeWorkspace();
+    const workspace = await makeWorkspace(deps.sandbox);
     const run = { deps, context, workspace, signal: work.signal, log: written(log) };
     try {
       return await (context.task.type === 'build' ? runBuild(run) : runTest(run));

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findBuildUser } from '../sandbox/build-user.js';
 import { createSandbox, type Sandbox } from '../sandbox/sandbox.js';
+import { TEST_USERS } from '../sandbox/users.fixture.js';
 import { buildImage, digestIn, failureOf, findBuilder } from './build-image.js';
 
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
@@ -12,7 +12,7 @@ let root: string;
 let sandbox: Sandbox;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'floy-image-test-'));
-  sandbox = await createSandbox({ user: await findBuildUser('nobody') });
+  sandbox = await createSandbox({ users: TEST_USERS, unconfined: true });
   await writeFile(join(root, 'Dockerfile'), 'FROM scratch\n');
 });
 afterAll(() => rm(root, { recursive: true, force: true }));

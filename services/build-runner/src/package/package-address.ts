@@ -7,7 +7,7 @@ import { isPublicAddress } from './public-address.js';
 /** Finds the addresses of a name; the system's resolver unless a test says otherwise. */
 export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
 
-/** What a package may be fetched from. */
+/** What a package may be fetched from, and a repository where FLOY_PRIVATE_GIT is `no`. */
 export interface PackageRules {
   /** Hosts, as `FLOY_PACKAGE_HOSTS` names them, whose addresses may be any. */
   readonly hosts: ReadonlySet<string>;
@@ -36,18 +36,31 @@ const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true });
 export async function packageAddress(text: string, rules: PackageRules): Promise<PackageAddress> {
   const url = readUrl(text);
   const hostname = url.hostname.replace(/^\[|\]$/g, '');
+  return { url, hostname, addresses: await checkedAddresses(hostname, rules, 'package_url') };
+}
+
+/**
+ * Finds the addresses of a host once. Throws VerdictError, beginning with `subject`, where any of
+ * them is not public and the rules do not name the host. These and no others are to be connected
+ * to: asked again, the name might lead elsewhere.
+ */
+export async function checkedAddresses(
+  hostname: string,
+  rules: PackageRules,
+  subject: string,
+): Promise<readonly LookupAddress[]> {
   const family = isIP(hostname);
   const addresses =
-    family === 0 ? await resolved(hostname, rules) : [{ address: hostname, family }];
-  if (addresses.length === 0) throw new VerdictError(`package_url: ${hostname} has no address`);
+    family === 0 ? await resolved(hostname, rules, subject) : [{ address: hostname, family }];
+  if (addresses.length === 0) throw new VerdictError(`${subject}: ${hostname} has no address`);
   const refused = addresses.find(({ address }) => !isPublicAddress(address));
   if (refused && !rules.hosts.has(hostKey(hostname))) {
     throw new VerdictError(
-      `package_url: ${hostname} leads to ${refused.address}, which is no public address; ` +
+      `${subject}: ${hostname} leads to ${refused.address}, which is no public address; ` +
         `FLOY_PACKAGE_HOSTS can name hosts that are meant`,
     );
   }
-  return { url, hostname, addresses };
+  return addresses;
 }
 
 /** The URL as it may be shown: what follows the path may be a signature. */
@@ -68,11 +81,15 @@ function readUrl(text: string): URL {
   return url;
 }
 
-async function resolved(hostname: string, rules: PackageRules): Promise<readonly LookupAddress[]> {
+async function resolved(
+  hostname: string,
+  rules: PackageRules,
+  subject: string,
+): Promise<readonly LookupAddress[]> {
   try {
     return await (rules.resolve ?? systemResolve)(hostname);
   } catch (error) {
-    const text = `package_url: ${hostname} could not be resolved: ${messageOf(error)}`;
+    const text = `${subject}: ${hostname} could not be resolved: ${messageOf(error)}`;
     if ((error as NodeJS.ErrnoException).code === 'ENOTFOUND') throw new VerdictError(text);
     throw new CouldNotTellError(text);
   }

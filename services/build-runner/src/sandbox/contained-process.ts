@@ -1,12 +1,12 @@
 import { CouldNotTellError } from '@floy/domain';
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { BuildUser } from './build-user.js';
-import { containedWords, type Containment } from './containment.js';
 import { DEFAULT_PATH } from './default-path.js';
 import { exitOf, type CommandExit } from './exit-verdict.js';
 import { environmentScript, INIT_SCRIPT } from './init-script.js';
@@ -15,8 +15,9 @@ const SUPERVISOR = fileURLToPath(new URL('./supervisor.mjs', import.meta.url));
 const START_ERROR_BYTES = 4096;
 
 export interface ContainedOptions {
-  containment: Containment;
-  /** Undefined for Floy's own user. */
+  /** The words before the command's that contain it; undefined for a supervisor. */
+  before: readonly string[] | undefined;
+  /** Whom a supervisor runs it as; Floy's own user when undefined. */
   user: BuildUser | undefined;
   words: readonly string[];
   cwd: string;
@@ -28,6 +29,8 @@ export interface ContainedOptions {
 export interface ContainedProcess {
   /** Standard output and standard error as one. */
   output: Readable;
+  /** Settles when the command itself begins, and never where it could not. */
+  begun: Promise<void>;
   /**
    * Settles when all processes of the command are gone (with a supervisor: all it could find).
    * Rejects with `CouldNotTellError` when the command was never started.
@@ -39,12 +42,12 @@ export interface ContainedProcess {
 
 /** Starts a program contained. Throws `VerdictError` when the environment cannot be given to it. */
 export function startContained(options: ContainedOptions): ContainedProcess {
-  const { containment, user, words, cwd, marker } = options;
+  const { before, user, words, cwd, marker } = options;
   const environment = environmentScript(options.env);
-  const supervised = containment.kind === 'supervisor';
-  const outer = supervised
-    ? [process.execPath, SUPERVISOR, String(user?.uid ?? '-'), String(user?.gid ?? '-'), marker]
-    : containedWords(containment, user);
+  const supervised = before === undefined;
+  const outer = before ?? [
+    ...[process.execPath, SUPERVISOR, String(user?.uid ?? '-'), String(user?.gid ?? '-'), marker],
+  ];
   const inner = ['/bin/sh', '-c', INIT_SCRIPT, 'floy-init', cwd, ...words];
   const [program = '', ...rest] = outer.concat(inner);
   const child = spawn(program, rest, {
@@ -55,6 +58,9 @@ export function startContained(options: ContainedOptions): ContainedProcess {
     stdio: [supervised ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'],
   });
   const output = child.stdout as Socket;
+  const control = child.stdio[3] as Duplex;
+  const begun = once(control, 'data').then(() => undefined);
+  begun.catch(() => undefined);
   const ended = new Promise<CommandExit>((resolve, reject) => {
     let startErrors = '';
     let up = false;
@@ -63,7 +69,6 @@ export function startContained(options: ContainedOptions): ContainedProcess {
     child.stderr?.on('data', (chunk: Buffer) => {
       if (startErrors.length < START_ERROR_BYTES) startErrors += chunk.toString('utf8');
     });
-    const control = child.stdio[3] as Duplex;
     control.on('error', () => undefined);
     control.once('data', () => {
       up = true;
@@ -81,7 +86,12 @@ export function startContained(options: ContainedOptions): ContainedProcess {
   });
   // The output is read first; a failure in the meantime is not an unhandled one.
   ended.catch(() => undefined);
-  return { output, ended, kill: () => (supervised ? endSupervisor(child) : endNamespace(child)) };
+  return {
+    output,
+    begun,
+    ended,
+    kill: () => (supervised ? endSupervisor(child) : endNamespace(child)),
+  };
 }
 
 /**

@@ -6,7 +6,8 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findBuildUser, type BuildUser } from './build-user.js';
+import type { BuildUser } from './build-user.js';
+import { TEST_USERS } from './users.fixture.js';
 import { handOver, removeTree, takeBack } from './folders.js';
 
 const describeAsRoot = await needsRoot();
@@ -17,17 +18,16 @@ const SWAP =
 
 describeAsRoot('a folder while a process of the build user exchanges things in it', () => {
   let own: string;
-  let user: BuildUser | undefined;
+  const user: BuildUser = { uid: TEST_USERS.last, gid: TEST_USERS.last };
   let swapping: ChildProcess;
   const elsewhere = (path: string): string => join(own, 'elsewhere', path);
   const expectUntouched = async (): Promise<void> => {
     const { mode, uid } = await stat(elsewhere('d'));
-    expect([mode & 0o777, uid]).toEqual([0o777, user?.uid]);
+    expect([mode & 0o777, uid]).toEqual([0o777, user.uid]);
     expect(existsSync(elsewhere('d/file'))).toBe(true);
   };
 
   beforeEach(async () => {
-    user = await findBuildUser('nobody');
     own = await mkdtemp(join(tmpdir(), 'floy-folders-'));
     await chmod(own, 0o755);
     for (const folder of ['elsewhere/d', 'source/dist/d/d']) {
@@ -37,7 +37,7 @@ describeAsRoot('a folder while a process of the build user exchanges things in i
     }
     await chmod(elsewhere('d'), 0o777);
     await handOver(join(own, 'source'), user);
-    const become = `setpriv --reuid ${user?.uid} --regid ${user?.gid} --clear-groups`;
+    const become = `setpriv --reuid ${user.uid} --regid ${user.gid} --clear-groups`;
     swapping = spawn('sh', ['-c', `ln -s ${elsewhere('')} link; exec ${become} sh -c '${SWAP}'`], {
       cwd: join(own, 'source/dist'),
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -19,7 +19,7 @@ floy_ready=
 eval "$(cat <&3)"
 [ "$floy_ready" ] || exit 1
 unset floy_ready OLDPWD
-exec 2>&1 3>&-
+exec 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 "$@"
 exit $?
 `;

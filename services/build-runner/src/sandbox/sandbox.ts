@@ -1,120 +1,201 @@
-import { CouldNotTellError, messageOf, VerdictError } from '@floy/domain';
-import { narrowSignal } from '@floy/service-kit/narrowed-signal';
+import { VerdictError } from '@floy/domain';
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
-import { StringDecoder } from 'node:string_decoder';
-import { shortcomingOfUser, type BuildUser } from './build-user.js';
-import { startContained, type ContainedProcess } from './contained-process.js';
-import {
-  CONTAINMENTS,
-  shortcomingOf,
-  type Containment,
-  type ContainmentKind,
-} from './containment.js';
+import type { BuildUser, UserRange } from './build-user.js';
+import { innerWords, outerWords, ownProgramWords, type Confinement } from './confinement.js';
+import { startContained } from './contained-process.js';
 import { DEFAULT_PATH } from './default-path.js';
-import { LimitPassedError, type CommandExit } from './exit-verdict.js';
+import type { CommandExit } from './exit-verdict.js';
+import { findConfinement } from './find-confinement.js';
+import { follow, type FollowOptions } from './follow.js';
+import { shownOf } from './hidden-paths.js';
+import { closeInherited } from './inherited-descriptors.js';
+import { PLACES } from './places.js';
 import { removeAbandoned } from './process-folder.js';
-import { makeScratch } from './scratch.js';
+import { makeScratch, type Scratch } from './scratch.js';
+import { claimUser } from './user-claims.js';
+import { viewScript, type BuildFolders } from './view.js';
 
-export interface RunOptions {
-  /** How errors call it (`build_command`); "the command" by default. */
-  name?: string;
-  cwd: string;
+/** How a command is run. */
+export interface RunOptions extends FollowOptions {
   /** Added to `PATH`, `HOME`, `TMPDIR`, `LANG` and `CI`; `HOME` and `TMPDIR` cannot be replaced. */
   env?: Readonly<Record<string, string>>;
-  timeoutSeconds: number;
-  /** How long the command may print nothing; no limit when left out. */
-  inactivitySeconds?: number;
-  /** Cancels: everything is killed, and the call rejects with the signal's reason. */
-  signal?: AbortSignal;
-  /**
-   * Gets the output as it comes, standard error included, NUL characters replaced. The command is
-   * held up while a promise given back is open; a failure ends the command and is thrown.
-   */
-  onOutput?: (text: string) => void | Promise<void>;
+}
+
+/** Who runs other people's commands of one task, and on which folders. */
+export interface BuildSlot {
+  /** Nobody else's while the slot is open; undefined where builds run as Floy's own user. */
+  readonly user: BuildUser | undefined;
+  close(): Promise<void>;
+}
+
+/** How other people's commands are run. */
+export interface BuildRunOptions extends RunOptions {
+  user: BuildUser | undefined;
+  /** Real paths; the command runs in `build`. */
+  folders: BuildFolders;
 }
 
 /** Runs commands so that nothing of them outlives the call, nor the death of this process. */
 export interface Sandbox {
-  readonly containment: Containment;
-  readonly user: BuildUser | undefined;
+  readonly confinement: Confinement;
+  /** Takes a user for the builds of one task. Throws `CouldNotTellError` when none is free. */
+  openSlot(): Promise<BuildSlot>;
+  /** The folders as commands see them. */
+  seen(folders: BuildFolders): BuildFolders;
   /**
    * Runs a shell command (`sh -e`) as the build user. Answers however it exits; see `exitVerdict`.
-   * Throws `LimitPassedError`, a verdict, when a limit is passed, `CouldNotTellError` when it cannot be started.
+   * Throws `LimitPassedError`, a verdict, when a limit is passed, `VerdictError` where this machine
+   * cannot confine it, `CouldNotTellError` when it cannot be started.
    */
-  runCommand(options: RunOptions & { command: string; shell?: string }): Promise<CommandExit>;
+  runCommand(options: BuildRunOptions & { command: string; shell?: string }): Promise<CommandExit>;
+  /** The same for a program, which sees of the machine its folders and where programs are. */
+  runAlone(options: BuildRunOptions & { words: readonly string[] }): Promise<CommandExit>;
   /**
    * Runs a program of Floy's own choice as Floy's user. `makesNamespaces` for one that makes user
    * namespaces itself, which does not work inside of another.
    */
   runProgram(
-    options: RunOptions & { words: readonly string[]; makesNamespaces?: boolean },
+    options: RunOptions & { cwd: string; words: readonly string[]; makesNamespaces?: boolean },
   ): Promise<CommandExit>;
 }
 
+/** What a sandbox is told. */
 export interface SandboxOptions {
-  /** See `findBuildUser`. */
-  user: BuildUser | undefined;
-  /** Told, once, each shortcoming of the user and the containment. */
+  /** `FLOY_BUILD_USERS`; used where Floy is root. */
+  users: UserRange;
+  /** `FLOY_BUILD_UNCONFINED`: run commands also where this machine cannot keep them apart. */
+  unconfined: boolean;
+  /** What commands must not see besides homes and sockets: Floy's data. */
+  hidden?: readonly string[];
+  /** Told, once, where commands are not kept apart. */
   warn?: (message: string) => void;
-  /** Use this kind or none, for tests. */
-  only?: ContainmentKind;
+  /** Confine nothing, for tests. */
+  only?: 'supervisor';
 }
 
 /**
- * Finds out what this machine allows, best first, and removes the temporary folders of runners that
- * were killed. Throws `CouldNotTellError` if nothing works.
+ * Finds out what this machine allows, removes the temporary folders of runners that were killed, and
+ * closes what this process was started with and commands must not get.
+ * Where it cannot keep commands apart and `unconfined` is not set, it says so by each command.
  */
 export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { user } = options;
+  const { users, unconfined, warn } = options;
+  closeInherited();
   await removeAbandoned();
-  const containment = await findContainment(options);
-  for (const shortcoming of [shortcomingOfUser(user), shortcomingOf(containment)]) {
-    if (shortcoming) options.warn?.(shortcoming);
+  const shown = await shownOf(options.hidden ?? []);
+  const root = process.getuid?.() === 0;
+
+  const confined = async (
+    confinement: 'root' | 'user-namespace',
+    { user, folders }: Pick<BuildRunOptions, 'user' | 'folders'>,
+    scratch: Scratch,
+    onlyPrograms: boolean,
+  ): Promise<string[]> => {
+    const view = { folders, scratch, onlyPrograms, ...shown };
+    const script = viewScript(view, innerWords(confinement, user));
+    return [...outerWords(confinement), script, 'floy-view'];
+  };
+  const { confinement, missing } = await findConfinement({
+    users,
+    only: options.only,
+    root,
+    async attempt(way) {
+      const scratch = await makeScratch(undefined);
+      try {
+        const user = root ? { uid: users.first, gid: users.first } : undefined;
+        const before = await confined(
+          way,
+          { user, folders: { build: scratch.home } },
+          scratch,
+          false,
+        );
+        const env = { PATH: DEFAULT_PATH };
+        const trial = { before, user, words: ['true'], cwd: '/', env, marker: scratch.home };
+        return await follow(startContained(trial), { timeoutSeconds: 20 });
+      } finally {
+        await scratch.remove();
+      }
+    },
+  });
+  if (missing !== undefined) {
+    warn?.(
+      unconfined
+        ? `builds are not kept apart from each other nor from the machine: ${missing}`
+        : `this runner takes no builds: ${missing}`,
+    );
   }
+  const seen = (folders: BuildFolders): BuildFolders =>
+    confinement === 'supervisor'
+      ? folders
+      : (Object.fromEntries(
+          Object.keys(folders).map((name) => [name, PLACES[name as keyof BuildFolders]]),
+        ) as unknown as BuildFolders);
 
   const run = async (
-    how: { containment: Containment; user: BuildUser | undefined },
+    options: BuildRunOptions,
     words: readonly string[],
-    runOptions: RunOptions,
+    onlyPrograms: boolean,
   ): Promise<CommandExit> => {
-    runOptions.signal?.throwIfAborted();
-    const scratch = await makeScratch(how.user);
+    const { user, folders, signal } = options;
+    if (missing !== undefined && !unconfined) {
+      throw new VerdictError(`this runner takes no builds: ${missing}`);
+    }
+    signal?.throwIfAborted();
+    const scratch = await makeScratch(user);
     try {
+      const apart = confinement !== 'supervisor';
+      const before = apart
+        ? await confined(confinement, options, scratch, onlyPrograms)
+        : undefined;
       const env = {
         PATH: DEFAULT_PATH,
         LANG: 'C.UTF-8',
         CI: 'true',
-        ...runOptions.env,
-        HOME: scratch.home,
-        TMPDIR: scratch.temporary,
+        ...options.env,
+        HOME: apart ? PLACES.home : scratch.home,
+        TMPDIR: apart ? '/tmp' : scratch.temporary,
       };
-      const marker = scratch.home;
-      return await follow(
-        startContained({ ...how, words, cwd: runOptions.cwd, env, marker }),
-        runOptions,
-      );
+      const cwd = seen(folders).build;
+      const started = startContained({ before, user, words, cwd, env, marker: scratch.home });
+      return await follow(started, options);
     } finally {
       await scratch.remove();
     }
   };
 
   return {
-    containment,
-    user,
+    confinement,
+    seen,
+    async openSlot() {
+      if (!root) return { user: undefined, close: async () => undefined };
+      const user = await claimUser(users);
+      return { user, close: user.release };
+    },
     async runCommand({ command, shell = '/bin/sh', ...rest }) {
       await access(shell, constants.X_OK).catch(() => {
         throw new VerdictError(`the shell ${shell} is not installed where builds run`);
       });
-      return run({ containment, user }, [...limitedWords(user), shell, '-e', '-c', command], rest);
+      return run(rest, [...limitedWords(rest.user), shell, '-e', '-c', command], false);
     },
-    async runProgram({ words, makesNamespaces = false, ...rest }) {
-      const supervised: Containment = { kind: 'supervisor', ownProc: false };
-      // Root in a user namespace of one user cannot reach what other users own.
-      const avoid =
-        containment.kind === 'user-namespace' && (makesNamespaces || process.getuid?.() === 0);
-      const how = { containment: avoid ? supervised : containment, user: undefined };
-      return run(how, words, rest);
+    runAlone: ({ words, ...rest }) => run(rest, words, true),
+    async runProgram({ words, cwd, makesNamespaces = false, ...rest }) {
+      rest.signal?.throwIfAborted();
+      const scratch = await makeScratch(undefined);
+      try {
+        const env = {
+          ...{ PATH: DEFAULT_PATH, LANG: 'C.UTF-8', CI: 'true', ...rest.env },
+          ...{ HOME: scratch.home, TMPDIR: scratch.temporary },
+        };
+        const avoid = confinement === 'user-namespace' && makesNamespaces;
+        const before =
+          confinement === 'supervisor' || avoid ? undefined : ownProgramWords(confinement);
+        const marker = scratch.home;
+        const started = startContained({ before, user: undefined, words, cwd, env, marker });
+        return await follow(started, rest);
+      } finally {
+        await scratch.remove();
+      }
     },
   };
 }
@@ -132,80 +213,4 @@ function limitedWords(user: BuildUser | undefined): string[] {
   const processes = user ? `ulimit -u ${MOST_PROCESSES} || ulimit -p ${MOST_PROCESSES};` : '';
   const limits = `{ ${processes} ulimit -f ${LARGEST_FILE}; } 2>/dev/null; exec "$@"`;
   return ['/bin/sh', '-c', limits, 'floy-limits'];
-}
-
-async function findContainment({ user, only }: SandboxOptions): Promise<Containment> {
-  const reasons: string[] = [];
-  const root = process.getuid?.() === 0;
-  for (const containment of CONTAINMENTS) {
-    if (only !== undefined && containment.kind !== only) continue;
-    if (containment.kind === 'pid-namespace' && !root) continue;
-    const scratch = await makeScratch(user);
-    try {
-      const env = { PATH: DEFAULT_PATH, HOME: scratch.home };
-      const trial = { containment, user, words: ['true'], cwd: '/', env, marker: scratch.home };
-      const { exitCode } = await follow(startContained(trial), { cwd: '/', timeoutSeconds: 10 });
-      if (exitCode === 0) return containment;
-      reasons.push(`${containment.kind}: exit code ${exitCode}`);
-    } catch (error) {
-      reasons.push(`${containment.kind}: ${messageOf(error)}`);
-    } finally {
-      await scratch.remove();
-    }
-  }
-  throw new CouldNotTellError(`this machine cannot run builds: ${reasons.join('; ')}`);
-}
-
-async function follow(running: ContainedProcess, options: RunOptions): Promise<CommandExit> {
-  const { name = 'the command', timeoutSeconds, inactivitySeconds, signal, onOutput } = options;
-  const within = narrowSignal(signal);
-  within.signal.addEventListener('abort', () => running.kill(), { once: true });
-  within.abortAfter(
-    timeoutSeconds * 1000,
-    new LimitPassedError(`${name} ran longer than ${timeoutSeconds} s and was ended`),
-  );
-  let delivering = false;
-  const idle =
-    inactivitySeconds === undefined
-      ? undefined
-      : setTimeout(() => {
-          // Held up by whoever takes the output: that is not the command's silence.
-          if (delivering) idle?.refresh();
-          else
-            within.abort(
-              new VerdictError(`${name} printed nothing for ${inactivitySeconds} s and was ended`),
-            );
-        }, inactivitySeconds * 1000);
-
-  const decoder = new StringDecoder('utf8');
-  const deliver = async (text: string): Promise<void> => {
-    if (text === '' || !onOutput) return;
-    delivering = true;
-    await onOutput(text.replaceAll('\0', '\ufffd'));
-    delivering = false;
-  };
-  if (within.signal.aborted) running.kill();
-  try {
-    for await (const chunk of running.output as AsyncIterable<Buffer>) {
-      idle?.refresh();
-      await deliver(decoder.write(chunk));
-      idle?.refresh();
-    }
-    await deliver(decoder.end());
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') {
-      within.abort(error);
-    }
-  }
-  try {
-    const exit = await running.ended;
-    within.signal.throwIfAborted();
-    return exit;
-  } catch (error) {
-    within.signal.throwIfAborted();
-    throw error;
-  } finally {
-    clearTimeout(idle);
-    within.release();
-  }
 }

@@ -3,13 +3,14 @@
  *
  *   node supervisor.mjs UID GID MARKER PROGRAM ARGUMENT...    (UID and GID may be "-")
  *
- * Standard input is a pipe that only the runner holds: when it closes, because the runner cancels
- * or because it died, whatever the command started is killed. Killed are the command's process
- * group, and on Linux every process whose environment holds MARKER, the path of a folder made for
- * this one command: that finds what went into a session of its own. Descriptors 1, 2 and 3 are the
- * command's. The exit code is the command's, 128 + number for a signal.
+ * Standard input is a pipe that only the runner holds: when it closes, because the runner cancels or
+ * because it died, whatever the command started is killed. With a UID, which nothing else has, these
+ * are all processes of that user. Without one they are the command's process group, and on Linux
+ * every process whose environment holds MARKER, the path of a folder made for this one command: that
+ * finds what went into a session of its own. Descriptors 1, 2 and 3 are the command's. The exit code
+ * is the command's, 128 + number for a signal.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 
@@ -24,6 +25,11 @@ const child = spawn(program, words, {
 
 /** Sends KILL until a look around finds nobody, for what is being started at this moment. */
 function killAll() {
+  if (uid !== '-') {
+    // Who sends it is left out, and everybody else that this user may send a signal to is not.
+    spawnSync('/bin/sh', ['-c', 'kill -KILL -1'], { ...identity, env: {}, stdio: 'ignore' });
+    return;
+  }
   for (let round = 0; round < 50; round += 1) {
     kill(-child.pid);
     const found = marked();

@@ -38,10 +38,13 @@ export async function fetchSource({
     ...(settings.gitSshKey === undefined ? {} : { gitSshKey: settings.gitSshKey }),
     knownHostsFile: deps.knownHostsFile,
     folder: workspace.source,
+    user: workspace.user,
+    privateGit: deps.privateGit,
+    addressRules: deps.packageRules,
     signal,
     timeoutSeconds: task.timeout_seconds,
   });
-  await handOver(workspace.source, deps.sandbox.user);
+  await handOver(workspace.source, workspace.user);
   return commit;
 }
 
@@ -54,10 +57,12 @@ export async function runConfigured(
 ): Promise<void> {
   const { deps, context, workspace, signal, log } = run;
   log(`$ ${command}\n`);
+  const { user, source: build, artifact } = workspace;
   const exit = await deps.sandbox.runCommand({
     name,
     command,
-    cwd: workspace.source,
+    user,
+    folders: { build, artifact },
     env: { ...context.environment, ...environment },
     timeoutSeconds: context.task.timeout_seconds,
     inactivitySeconds,

@@ -48,7 +48,7 @@ async function makeArtifact(run: TaskRun): Promise<Made> {
   }
   const commit = await fetchSource(run);
   if (buildCommand !== undefined) await runConfigured(run, 'build_command', buildCommand);
-  await takeBack(run.workspace.source, run.deps.sandbox.user);
+  await takeBack(run.workspace.source, run.workspace.user);
   const image = dockerfile === undefined ? {} : { image: await pushImage(run, dockerfile) };
   return { ...(await storeArtifact(run)), ...image, commit };
 }

@@ -28,10 +28,12 @@ export async function runTest(run: TaskRun): Promise<TaskOutcome> {
 async function fetchArtifact({ deps, context, workspace }: TaskRun): Promise<string | null> {
   const sha256 = await deps.database.transaction((tx) => builtArtifactOf(tx, context.task));
   if (!sha256) return null;
-  const file = join(workspace.artifact, 'artifact.tar.gz');
+  const name = 'artifact.tar.gz';
+  const file = join(workspace.artifact, name);
   const stored = await deps.artifacts.open(sha256);
   await pipeline(stored.stream(), createWriteStream(file));
   await chmod(file, 0o644);
-  await handOver(workspace.artifact, deps.sandbox.user);
-  return file;
+  await handOver(workspace.artifact, workspace.user);
+  const { source: build, artifact } = workspace;
+  return join(deps.sandbox.seen({ build, artifact }).artifact ?? artifact, name);
 }

@@ -9,6 +9,8 @@ export interface RunnerDeps extends ServiceDeps {
   readonly sandbox: Sandbox;
   /** Where the host keys of git servers are kept, for all runners of the installation. */
   readonly knownHostsFile: string;
+  /** Whether git may fetch from hosts with private addresses. */
+  readonly privateGit: boolean;
   /** Where packages may come from. */
   readonly packageRules: PackageRules;
 }
