@@ -79,7 +79,7 @@ function checkedEntry(
   header: Header,
   kinds: Map<string, ArchiveKind>,
 ): Omit<ArchiveEntry, 'contents'> | undefined {
-  const { name, mode = 0, linkname } = header;
+  const { name, mode, linkname } = header;
   const refuse = (why: string): never => {
     throw new VerdictError(`The archive has an entry that ${why}: ${JSON.stringify(name)}`);
   };

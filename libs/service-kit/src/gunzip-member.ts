@@ -1,4 +1,4 @@
-import { VerdictError } from '@floy/domain';
+import { messageOf, VerdictError } from '@floy/domain';
 import { crc32, createInflateRaw } from 'node:zlib';
 
 /** Names and comments of a gzip header; no honest one is longer. */
@@ -25,7 +25,7 @@ export async function* gunzipMember(source: AsyncIterable<Buffer>): AsyncGenerat
   const inflate = createInflateRaw({ chunkSize: 64 * 1024 });
   let compressed = 0;
   let tail = Buffer.alloc(0);
-  let failure: unknown;
+  let failure: Error | undefined;
   const feed = async (): Promise<void> => {
     const write = async (chunk: Buffer): Promise<void> => {
       compressed += chunk.length;
@@ -42,8 +42,8 @@ export async function* gunzipMember(source: AsyncIterable<Buffer>): AsyncGenerat
     inflate.end();
   };
   const fed = feed().catch((error: unknown) => {
-    failure = error;
-    inflate.destroy(error instanceof Error ? error : undefined);
+    failure = error instanceof Error ? error : new Error(messageOf(error));
+    inflate.destroy(failure);
   });
   let sum = 0;
   let size = 0;

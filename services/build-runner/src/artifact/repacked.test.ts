@@ -87,7 +87,7 @@ async function asUnpacked(archive: Buffer): Promise<string[]> {
 
 const name = fc
   .string({
-    unit: fc.constantFrom(...'abcABC019._-+ =@:,\\\n\t"\'*?[]{}$`é中%~#'),
+    unit: fc.constantFrom(...Array.from('abcABC019._-+ =@:,\\\n\t"\'*?[]{}$`é中%~#')),
     minLength: 1,
     maxLength: 60,
   })
