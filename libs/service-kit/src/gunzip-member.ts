@@ -72,8 +72,13 @@ export async function* gunzipMember(source: AsyncIterable<Buffer>): AsyncGenerat
 
 /** Goes on too when nothing more is read. */
 function drained(inflate: ReturnType<typeof createInflateRaw>): Promise<void> {
+  const events = ['drain', 'end', 'close', 'error'];
   return new Promise((resolve) => {
-    for (const event of ['drain', 'end', 'close', 'error']) inflate.once(event, () => resolve());
+    const go = (): void => {
+      for (const event of events) inflate.off(event, go);
+      resolve();
+    };
+    for (const event of events) inflate.on(event, go);
   });
 }
 
