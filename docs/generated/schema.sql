@@ -152,8 +152,7 @@ CREATE TABLE host_keys (
   fingerprint text NOT NULL,
   pinned_by text NOT NULL,
   pinned_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-  CONSTRAINT host_keys_pkey PRIMARY KEY (environment_id, host, port),
-  CONSTRAINT host_keys_environment_id_fkey FOREIGN KEY (environment_id) REFERENCES environments(id) ON DELETE CASCADE
+  CONSTRAINT host_keys_pkey PRIMARY KEY (host, port)
 );
 
 CREATE TABLE idempotency_keys (

@@ -179,7 +179,7 @@ export async function startRolloutFixture(options: {
     },
     nameOf: (host = 0) => `${fleet.host(host).host}:${fleet.host(host).port}`,
     async holdLock(place) {
-      await mkdir(join(place, '.floy'), { recursive: true });
+      await mkdir(join(place, '.floy'), { recursive: true, mode: 0o700 });
       const holder = spawn('flock', [
         join(place, '.floy', 'lock'),
         'sh',

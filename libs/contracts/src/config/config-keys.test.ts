@@ -85,7 +85,7 @@ describe('the table of config keys', () => {
     [['a/b/c', 'logs', 'a/b'], '"a/b/c" and "a/b" lie one inside of the other'],
     [['data', 'data/'], '"data" and "data/" are the same'],
     ['data,x,data', '"data" and "data" are the same'],
-    [['releases/x'], "\"releases/x\" has a name of Floy's own"],
+    [['releases/x'], '"releases/x" has a name of Floy\'s own'],
     [['a/.floy-env'], "has a name of Floy's own"],
     [Array.from({ length: 101 }, (_, n) => `p${n}`), 'must not be more than 100'],
   ])('refuses shared paths that would delete data: %j', (paths, reason) => {
@@ -103,7 +103,9 @@ describe('the table of config keys', () => {
   );
 
   it('takes paths that only begin alike, and ends with a megabyte of slashes at once', () => {
-    expect(problems({ shared_paths: ['data', 'data2', 'data-x/a', 'data-x/b', 'z/data'] })).toEqual({});
+    expect(problems({ shared_paths: ['data', 'data2', 'data-x/a', 'data-x/b', 'z/data'] })).toEqual(
+      {},
+    );
     const slashes = `a${'/'.repeat(1_000_000)}b`;
     expect(Object.keys(problems({ shared_paths: [slashes] }))).toEqual(['config.shared_paths[0]']);
   });

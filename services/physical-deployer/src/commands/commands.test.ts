@@ -63,7 +63,7 @@ describe('the scripts for hosts', () => {
 umask 022
 deploy_path='/srv/app'
 release='releases/v1-rel_1'
-cd "$deploy_path" || exit 1
+cd -P .. || exit 1
 [ -d "$release" ] || { echo "$deploy_path/$release is not there" >&2; exit 1; }
 [ -L current ] || [ ! -e current ] || { echo "$deploy_path/current is not a link" >&2; exit 1; }
 ln -sfn "$release" .floy/current.new && mv -fT .floy/current.new current || { echo "$deploy_path/current could not be switched" >&2; exit 1; }

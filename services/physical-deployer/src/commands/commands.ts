@@ -47,7 +47,7 @@ ${enterRelease(place)}
   return `${FORGET_SCRIPT}
 deploy_path=${quote(place.deployPath)}
 release=${quote(`releases/${place.releaseDir}`)}
-cd "$deploy_path" || exit 1
+cd -P .. || exit 1
 [ -d "$release" ] || { echo "$deploy_path/$release is not there" >&2; exit 1; }
 [ -L current ] || [ ! -e current ] || { echo "$deploy_path/current is not a link" >&2; exit 1; }${stop}
 ln -sfn "$release" .floy/current.new && mv -fT .floy/current.new current || { echo "$deploy_path/current could not be switched" >&2; exit 1; }

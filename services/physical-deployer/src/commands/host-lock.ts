@@ -1,4 +1,5 @@
 import { assign } from './assign.js';
+import { ENTER_PLACE, OWN_FOLDERS } from './own-folders.js';
 
 /** Who acts on a deploy path: enough to be let in or refused by the host itself. */
 export interface HostLock {
@@ -19,9 +20,8 @@ export const REFUSE = `refuse() { floy_mark refused "$@"; exit 1; }`;
  */
 export function takeLock(lock: HostLock): string {
   return `${assign({ deploy_path: lock.deployPath, installation: lock.installation, epoch: lock.epoch })}
-umask 077
-[ -d "$deploy_path/.floy/steps" ] || mkdir -p "$deploy_path/.floy/steps" || refuse folder "$deploy_path/.floy could not be made"
-cd "$deploy_path/.floy" && [ -w . ] || refuse folder "$deploy_path/.floy cannot be written"
+${OWN_FOLDERS}
+${ENTER_PLACE}
 exec 9>>lock
 tries=0
 until flock -n 9; do

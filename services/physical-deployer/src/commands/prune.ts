@@ -29,19 +29,19 @@ export function prune(lock: HostLock, kept: Kept): string {
 ${JOURNAL_FUNCTIONS}
 ${takeLock(lock)}
 ${assign({ own: kept.work })}
-current=$(readlink "$deploy_path/current")
+current=$(readlink ../current)
 current=\${current##*/}
-for marker in "$deploy_path"/releases/*/.floy-release; do
+for marker in ../releases/*/.floy-release; do
   [ -f "$marker" ] || continue
   release=\${marker%/*}
   release=\${release##*/}
   case $release in "$current"${kept.dirs.map((dir) => ` | ${quote(dir)}`).join('')}) continue ;; esac
-  mv -T "$deploy_path/releases/$release" "removed.$release.$epoch" && floy_mark removed "$release"
+  mv -T "../releases/$release" "removed.$release.$epoch" && floy_mark removed "$release"
 done
 alive=
 for run in steps/*.run; do ! held "$run" || alive=yes; done
 if [ -z "$alive" ]; then
-  needed=$(for marker in "$deploy_path"/releases/*/.floy-release; do [ ! -f "$marker" ] || { read -r sha rest <"$marker"; echo "$sha"; }; done)
+  needed=$(for marker in ../releases/*/.floy-release; do [ ! -f "$marker" ] || { read -r sha rest <"$marker"; echo "$sha"; }; done)
   find incoming -name '*.ahead' -mtime +0 -exec rm -f {} +
   for artifact in incoming/*; do
     case " $(echo $needed) " in *" \${artifact#incoming/} "*) continue ;; esac

@@ -29,8 +29,8 @@ export const HOST_TOOLS = [
   'gzip',
   'sha256sum',
   'timeout',
-  ...['cat', 'chmod', 'cp', 'date', 'df', 'dirname', 'find', 'grep', 'head', 'ln', 'mkdir', 'mv'],
-  ...['readlink', 'rm', 'sleep', 'tail', 'tee', 'wc'],
+  ...['cat', 'chmod', 'cp', 'date', 'df', 'find', 'grep', 'head', 'ln', 'ls', 'mkdir', 'mv'],
+  ...['readlink', 'rm', 'rmdir', 'sleep', 'tail', 'tee', 'wc'],
 ] as const;
 
 /** What has to stay free besides twice the artifact. */
@@ -46,10 +46,13 @@ for tool in ${HOST_TOOLS.join(' ')}; do
   command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
 [ -z "$missing" ] || refuse missing "$missing"
-umask 022
-[ -d "$deploy_path/releases" ] && [ -d "$deploy_path/shared" ] || mkdir -p "$deploy_path/releases" "$deploy_path/shared" || refuse folder "$deploy_path could not be made"
-[ -w "$deploy_path" ] && [ -w "$deploy_path/releases" ] || refuse folder "$deploy_path cannot be written"
 ${takeLock(lock)}
+umask 022
+for folder in releases shared; do
+  [ -d "../$folder" ] || mkdir "../$folder" || refuse folder "$deploy_path/$folder could not be made"
+done
+umask 077
+[ -w .. ] && [ -w ../releases ] || refuse folder "$deploy_path cannot be written"
 [ -d incoming ] || mkdir incoming || refuse folder "$deploy_path/.floy cannot be written"`;
 }
 

@@ -4,6 +4,7 @@ import { ENVIRONMENT_FILE } from './environment.js';
 import { type HostLock, RELEASE_LOCK } from './host-lock.js';
 import { JOURNAL_FUNCTIONS } from './journal.js';
 import { prepareToReceive, receive, type SentArtifact } from './receive.js';
+import { share, SHARE } from './shared-paths.js';
 
 /** What shall be on the host. */
 export interface StagedRelease extends SentArtifact {
@@ -22,9 +23,9 @@ export function receiveArtifact(lock: HostLock, release: StagedRelease): string 
   return `${JOURNAL_FUNCTIONS}
 ${prepareToReceive(lock, release)}
 ${assign({ release: release.releaseDir })}
-if [ -d "$deploy_path/releases/$release" ]; then
+if [ -d "../releases/$release" ]; then
   there=
-  [ ! -f "$deploy_path/releases/$release/.floy-release" ] || read -r there rest <"$deploy_path/releases/$release/.floy-release"
+  [ ! -f "../releases/$release/.floy-release" ] || read -r there rest <"../releases/$release/.floy-release"
   [ "$there" = "$sha256" ] || refuse folder "$deploy_path/releases/$release holds something else (\${there:-not made by Floy})"
   floy_mark complete
   exit 0
@@ -49,8 +50,7 @@ export interface StageContents {
 /**
  * The step that makes a release folder: unpacks beside it, links shared paths, writes the
  * environment, and renames it into place as the last act, so that a release folder is always whole.
- * What the archive holds was checked before it was sent. A shared path that is not there yet
- * starts as what the release brings, else as an empty folder.
+ * What the archive holds was checked before it was sent. Begins in `.floy`.
  */
 export function stageStep(lock: HostLock, release: StagedRelease, contents: StageContents): string {
   return `${FORGET_SCRIPT}
@@ -63,7 +63,6 @@ ${assign({
   environment: contents.environment,
 })}
 set -e
-cd "$deploy_path/.floy"
 [ ! -f "incoming/$sha256.$epoch.part" ] || mv -f "incoming/$sha256.$epoch.part" "incoming/$sha256"
 new=incoming/$release.$epoch.new
 rm -rf incoming/*.new
@@ -71,19 +70,9 @@ mkdir "$new"
 tar -xzof "incoming/$sha256" -C "$new"
 find "$new" \\( -type f -o -type d \\) \\( -perm -4000 -o -perm -2000 \\) -exec chmod ug-s {} +
 find "$new" -type d ! -perm -0700 -exec chmod u+rwx {} +
-${contents.sharedPaths.map(linkShared).join('\n')}
+${contents.sharedPaths.length === 0 ? '' : `${SHARE}\n${contents.sharedPaths.map(share).join('\n')}`}
 printf '%s %s\\n' "$sha256" "$version" >"$new/.floy-release"
 umask 077
 printf '%s' "$environment" >"$new/${ENVIRONMENT_FILE}"
-mv -T "$new" "$deploy_path/releases/$release"`;
-}
-
-function linkShared(path: string): string {
-  return `${assign({ path })}
-mkdir -p "$deploy_path/shared/$(dirname "$path")" "$new/$(dirname "$path")"
-if [ ! -e "$deploy_path/shared/$path" ]; then
-  if [ -e "$new/$path" ]; then cp -R "$new/$path" "$deploy_path/shared/$path"; else mkdir "$deploy_path/shared/$path"; fi
-fi
-rm -rf "\${new:?}/$path"
-ln -s "$deploy_path/shared/$path" "$new/$path"`;
+mv -T "$new" "../releases/$release"`;
 }

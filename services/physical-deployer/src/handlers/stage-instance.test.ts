@@ -66,7 +66,7 @@ describeHere('stage-instance', () => {
   it('fails where the host says no, with its words', async () => {
     const { id, instance } = await handedOut('refused');
     const place = rollout.placeOf('refused');
-    await mkdir(join(place, '.floy'), { recursive: true });
+    await mkdir(join(place, '.floy'), { recursive: true, mode: 0o700 });
     await writeFile(join(place, '.floy', 'owner'), 'another-installation\n');
     expect(await rollout.carryOut('stage-instance', { instance_id: instance.id })).toBe('done');
     const failed = await rollout.instanceOf(id);

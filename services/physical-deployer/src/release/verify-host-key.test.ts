@@ -42,7 +42,7 @@ describeHere('the key of a host', () => {
     );
   beforeAll(async () => {
     rollout = await startRolloutFixture({ hosts: 1 });
-    const { name: _, id: __, ...environment } = await rollout.environment();
+    const environment = await rollout.environment();
     const environments = createEnvironmentRepository(
       rollout.floy.database.knex,
       rollout.floy.sealer,
@@ -106,7 +106,7 @@ describeHere('the key of a host', () => {
       rollout.floy.database.knex,
       rollout.floy.sealer,
     );
-    const { id: __, ...gone } = await rollout.environment();
+    const gone = await rollout.environment();
     const { id } = await environments.create({ ...gone, name: 'short-lived' });
     await seen(id, 'web', key('a'));
     await environments.delete(id);

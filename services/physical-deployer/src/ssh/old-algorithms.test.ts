@@ -1,4 +1,5 @@
 import { VerdictError } from '@floy/domain';
+import { findSshKeygen } from '@floy/local-servers/find-sshd';
 import { startSshdFleet, type SshdFleet, type SshdHost } from '@floy/local-servers/sshd';
 import { needsSshd } from '@floy/testing/needs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
@@ -24,7 +25,7 @@ describeHere('a host that rests on old algorithms', () => {
     folder = await mkdtemp(join(tmpdir(), 'floy-old-'));
     fleet = await startSshdFleet({ folder, hosts: 1 });
     rsaKey = join(folder, 'rsa_key');
-    execFileSync('ssh-keygen', ['-q', '-t', 'rsa', '-b', '2048', '-N', '', '-f', rsaKey]);
+    execFileSync(findSshKeygen() ?? '', ['-q', '-t', 'rsa', '-b', '2048', '-N', '', '-f', rsaKey]);
     const authorized = join(folder, 'sshd-1', 'authorized_keys');
     await appendFile(authorized, await readFile(`${rsaKey}.pub`));
   });

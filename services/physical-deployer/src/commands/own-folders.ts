@@ -1,0 +1,37 @@
+/**
+ * `own NAME…` refuses folders that others could replace or write to while Floy acts in them, which
+ * is with the rights of root on most hosts. Each has to be a folder of the present one, no link,
+ * that belongs to root or to the user Floy logs in as. The present folder, `.`, is looked at too: in
+ * one that nobody else can write to, what was looked at stays what it was. A group may write where
+ * it is the user's own. `.floy` holds secrets and is open to nobody.
+ */
+export const OWN_FOLDERS = `own() {
+  while read -r o_mode o_links o_user o_rest; do
+    o_name=\${o_rest%% -> *}
+    o_name=\${o_name##* }
+    case $o_name in .) o_path=$deploy_path ;; *) o_path=$deploy_path/$o_name ;; esac
+    case $o_mode in d*) ;; *) refuse folder "$o_path is a link or a file, and not a folder" ;; esac
+    [ "$o_user" = 0 ] || [ -O "$o_name" ] || refuse folder "$o_path belongs to the user $o_user, who could lead Floy elsewhere: give it to root or to the user that Floy logs in as, or log in as its owner"
+    case $o_name.$o_mode in
+      *.d???????w*) refuse folder "$o_path can be written by everybody (chmod o-w)" ;;
+      .floy.d???------* | .floy.d???--S---*) ;;
+      .floy.*) refuse folder "$o_path can be entered by others (chmod 700)" ;;
+      *.d????w*) [ -G "$o_name" ] || refuse folder "$o_path can be written by its group (chmod g-w)" ;;
+    esac
+  done <<FLOY_OWN
+$(ls -ldn "$@")
+FLOY_OWN
+}`;
+
+/**
+ * Makes what is missing in a place on a host, and goes to its `.floy`. The way there is gone once:
+ * from then on the folder itself is held, wherever its name leads, and all paths begin at it.
+ */
+export const ENTER_PLACE = `umask 022
+[ -d "$deploy_path" ] || mkdir -p "$deploy_path" || refuse folder "$deploy_path could not be made"
+cd -P "$deploy_path" || refuse folder "$deploy_path cannot be entered"
+umask 077
+[ -d .floy ] || mkdir .floy || refuse folder "$deploy_path/.floy could not be made"
+if [ -e releases ]; then own . .floy releases; else own . .floy; fi
+cd -P .floy && [ -w . ] || refuse folder "$deploy_path/.floy cannot be written"
+[ -d steps ] || mkdir steps || refuse folder "$deploy_path/.floy/steps could not be made"`;
