@@ -70,9 +70,10 @@ function jsonForms(value: string): string[] {
 function base64Forms(value: string): string[] {
   const bytes = Buffer.from(value, 'utf8');
   const whole = bytes.toString('base64');
-  const forms = [whole, whole.replace(/=+$/, '')];
+  const forms = [whole, whole.replaceAll('=', '')];
   for (const width of [64, 76]) {
-    if (whole.length > width) forms.push(...(whole.match(new RegExp(`.{1,${width}}`, 'g')) ?? []));
+    if (whole.length <= width) continue;
+    for (let at = 0; at < whole.length; at += width) forms.push(whole.slice(at, at + width));
   }
   for (let offset = 0; offset < 3; offset += 1) {
     const shifted = Buffer.concat([Buffer.alloc(offset), bytes]);

@@ -1,7 +1,9 @@
 import { Type } from 'typebox';
+import { commandTemplateProblem } from './command-template.js';
 import { kubeconfigProblem, privateKeyProblem } from './key-material.js';
 import { templateProblem } from './template.js';
 import { text, variables, type ValueKind } from './value-kinds.js';
+import { withoutTrailing } from '../without-trailing.js';
 
 const controlCharacter = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
@@ -12,7 +14,10 @@ export const template = text(
 const noControl = 'must not hold control characters';
 
 /** A command for a POSIX shell, with templates. Several lines are fine. */
-export const command = template;
+export const command = text((value) => {
+  const problem = commandTemplateProblem(value);
+  return problem ?? (controlCharacter.test(value) ? noControl : undefined);
+});
 
 /** An absolute path on a host, with templates; nothing in it leads upward. */
 export const absolutePath = text((value) => templateProblem(value) ?? pathProblem(value));
@@ -32,7 +37,7 @@ export function pathProblem(value: string): string | undefined {
 export const innerPath = text((value) => {
   if (value.startsWith('/')) return 'must be relative';
   if (/[\0-\x1f\x7f]/.test(value)) return noControl;
-  const parts = value.replace(/\/+$/, '').split('/');
+  const parts = withoutTrailing(value, '/').split('/');
   return parts.some((part) => ['', '.', '..', '.floy'].includes(part))
     ? 'must stay inside, without empty, . or .. parts'
     : undefined;

@@ -1,4 +1,5 @@
 import { parse } from 'yaml';
+import { plainYamlProblem } from './plain-yaml.js';
 
 /** The largest kubeconfig or key that is looked at, in bytes. */
 const LARGEST = 256 * 1024;
@@ -20,8 +21,8 @@ export function decodePrivateKey(value: string): string | undefined {
   const text = value.includes('-----BEGIN ') ? value : decodeBase64(value);
   if (text === undefined) return undefined;
   const key = text.replaceAll('\r\n', '\n').trim();
-  const shape = /^-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----\n[\s\S]+\n-----END \1PRIVATE KEY-----$/;
-  return shape.test(key) ? `${key}\n` : undefined;
+  const kind = /^-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----\n/.exec(key)?.[1];
+  return kind !== undefined && key.endsWith(`\n-----END ${kind}-----`) ? `${key}\n` : undefined;
 }
 
 /** Why a private key that decodes is refused, or undefined. One that does not decode is stored. */
@@ -42,6 +43,8 @@ export function privateKeyProblem(value: string): string | undefined {
 export function kubeconfigProblem(value: string): string | undefined {
   if (value.length > LARGEST) return `is longer than ${LARGEST} bytes`;
   const decoded = decodeBase64(value) ?? (value.includes('\n') ? value : undefined);
+  const unread = decoded === undefined ? undefined : plainYamlProblem(decoded);
+  if (unread !== undefined) return unread;
   const document = decoded === undefined ? undefined : parsed(decoded);
   if (typeof document !== 'object' || document === null) return undefined;
   return hostileField(document, 'kubeconfig');
