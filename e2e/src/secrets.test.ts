@@ -192,7 +192,8 @@ describeHere('secrets', () => {
       variables.has('FLOY_APPLICATION') || variables.has('FLOY_RELEASE_PATH');
     const allowed: Record<string, (sighting: Sighting) => boolean> = {
       'secrets of the application': isCommand,
-      'secrets of the environment': isCommand,
+      // A build is for every environment.
+      'secrets of the environment': (it) => isCommand(it) && !isBuild(it.variables),
       git_token: ({ variables, command }) =>
         variables.has('GIT_CONFIG_GLOBAL') && command.includes('git') && !isBuild(variables),
       'the admin token': (sighting) => isService('api-gateway', sighting),
@@ -226,7 +227,8 @@ describeHere('secrets', () => {
   });
 });
 
-const isBuild = (variables: ReadonlySet<string>): boolean => variables.has('FLOY_APPLICATION');
+const isBuild = (variables: ReadonlySet<string>): boolean =>
+  variables.has('FLOY_APPLICATION') && !variables.has('FLOY_HOST');
 
 function seenPlaces(deployment: string): string[] {
   return [

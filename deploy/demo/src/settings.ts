@@ -53,7 +53,7 @@ export function environmentConfig(facts: EnvironmentFacts): Record<string, unkno
 /** The config of the application. `node` is one that builds may run. */
 export function applicationConfig(node: string): Record<string, unknown> {
   return {
-    build_command: `${quote(node)} build.mjs "$FLOY_VERSION" "$FLOY_COMMIT"`,
+    build_command: `${quote(node)} build.mjs "$FLOY_VERSION" "$FLOY_GIT_COMMIT"`,
     test_command: `${quote(node)} --test check.mjs`,
     artifact_path: 'dist',
   };

@@ -36,11 +36,13 @@ const tableDeployer: DeployerRow = {
         label: `row ${row}`,
       })),
     }),
+    valueProblems: () => ({}),
     rollout: () => ({
       batchSize: '1',
       bakeSeconds: 0,
       maxFailures: '0',
       approval: false,
+      secondPerson: false,
       runOnce: false,
       timeoutSeconds: 60,
       retryCount: 0,

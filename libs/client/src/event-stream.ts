@@ -12,12 +12,17 @@ export async function* parseEvents(
   const decoder = new TextDecoder();
   let text = '';
   for await (const chunk of body ?? []) {
+    // What was there before holds no end of an event: it is looked through once.
+    let from = Math.max(0, text.length - 1);
     text += decoder.decode(chunk, { stream: true }).replaceAll('\r\n', '\n');
-    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-      const event = eventOf(text.slice(0, end));
-      text = text.slice(end + 2);
+    let begin = 0;
+    for (let end = text.indexOf('\n\n', from); end >= 0; end = text.indexOf('\n\n', from)) {
+      const event = eventOf(text.slice(begin, end));
+      begin = end + 2;
+      from = begin;
       if (event !== undefined) yield event;
     }
+    text = text.slice(begin);
   }
 }
 

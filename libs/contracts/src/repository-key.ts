@@ -1,3 +1,5 @@
+import { withoutLeading, withoutTrailing } from './without-trailing.js';
+
 const scp = /^(?:([A-Za-z0-9._-]+)@)?([A-Za-z0-9][A-Za-z0-9.-]*):(?!\/\/|:)([^\s]+)$/;
 const schemes = ['https:', 'http:', 'ssh:', 'git+ssh:', 'file:'];
 
@@ -49,7 +51,7 @@ function looksLikeToken(user: string): boolean {
 }
 
 function hostKey(host: string, path: string): string {
-  const name = withoutSuffix(path.replace(/^\/+/, ''));
+  const name = withoutSuffix(withoutLeading(path, '/'));
   return `${host}/${name}`.toLowerCase();
 }
 
@@ -58,5 +60,5 @@ function pathKey(path: string): string {
 }
 
 function withoutSuffix(path: string): string {
-  return path.replace(/\/+$/, '').replace(/\.git$/i, '');
+  return withoutTrailing(path, '/').replace(/\.git$/i, '');
 }

@@ -12,7 +12,8 @@ export const RequiredText = Type.String({
 export const Name = Type.String({
   minLength: 1,
   maxLength: 200,
-  pattern: '^[^\\x00-\\x1f\\x7f]*\\S[^\\x00-\\x1f\\x7f]*$',
+  // First spaces, then a sign that is none: every text is read in one way only.
+  pattern: '^[^\\S\\x00-\\x1f\\x7f]*[^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*$',
   description: 'one line that is not empty',
 });
 

@@ -1,30 +1,30 @@
 import { createHash } from 'node:crypto';
-import type { BuildSettings } from '@floy/contracts';
+import { buildEnvironment, type BuildSettings } from '@floy/contracts';
 import type { Sealer } from '@floy/secrets/sealing';
-import type { Snapshot } from './snapshot.js';
+import { buildNamesOf, type Snapshot } from './snapshot.js';
 
 /**
- * What a build is known by: the same application at the same commit with the same settings is not
- * built again. Secrets go in as keyed hashes, so that the key tells nobody anything about them.
+ * What a build is known by: all that it sees, filled in. The same application at the same version is
+ * not built again where nothing of that differs, in whichever environment. Secrets go in as keyed
+ * hashes, so that the key tells nobody anything about them. A `package_url` is filled already.
  */
 export function buildKeyOf(
   sealer: Sealer,
-  version: Snapshot['version'],
-  applicationId: string,
+  snapshot: Snapshot,
+  application: Snapshot['applications'][number],
   settings: BuildSettings,
 ): string {
   const hidden = (value: string) => sealer.fingerprint(value, 'build secrets');
   const inputs = {
-    application: applicationId,
-    repository: version.repository,
-    commit: version.git_commit,
+    application: application.id,
+    repository: application.repository,
     build: settings.buildCommand ?? null,
     artifact: settings.artifactPath ?? null,
     dockerfile: settings.dockerfile ?? null,
     args: sorted(settings.buildArgs),
     registry: settings.registry ?? null,
     package: settings.packageUrl ?? null,
-    env: sorted(settings.env),
+    env: sorted(buildEnvironment(settings, buildNamesOf(snapshot, application))),
     secrets: sorted(settings.secrets).map(([name, value]) => [name, hidden(value)]),
   };
   return createHash('sha256').update(JSON.stringify(inputs)).digest('hex');

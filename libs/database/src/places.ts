@@ -1,4 +1,5 @@
 import { deployerOf, type PlaceNames, type ServicePlaces } from '@floy/contracts';
+import { InvalidRequestError } from '@floy/domain';
 import { rowOf, type Statement } from './statement.js';
 import type { Transaction } from './transaction.js';
 
@@ -33,13 +34,41 @@ export function openEnvironmentOf(id: string): Statement<OpenEnvironment | undef
  */
 export async function placesOfService(
   tx: Pick<Transaction, 'deployers'>,
-  { environment, application, version }: ServiceAsked,
+  asked: ServiceAsked,
 ): Promise<ServicePlaces> {
+  const { environment, application } = asked;
   const { plan } = deployerOf(tx.deployers, environment.type);
-  return plan.places(environment.config, application.config, {
+  return plan.places(environment.config, application.config, namesOf(asked));
+}
+
+/**
+ * Which values of a service its deployer must not be given: see `DeployerPlan.valueProblems`. Throws
+ * InvalidRequestError where a config cannot be read, and for a type that has no deployer.
+ */
+export function valueProblemsOf(
+  tx: Pick<Transaction, 'deployers'>,
+  asked: ServiceAsked,
+): Record<string, string> {
+  const { environment, application } = asked;
+  const { plan } = deployerOf(tx.deployers, environment.type);
+  return plan.valueProblems(environment.config, application.config, namesOf(asked));
+}
+
+/** Throws InvalidRequestError naming key and value, if there is any problem. */
+export function refuseUnfitValues(
+  application: string,
+  problems: Readonly<Record<string, string>>,
+): void {
+  const [first] = Object.entries(problems);
+  if (first === undefined) return;
+  throw new InvalidRequestError(`Application ${application}: ${first.join(': ')}`, problems);
+}
+
+function namesOf({ environment, application, version }: ServiceAsked): PlaceNames {
+  return {
     git_tag: version.git_tag,
     git_commit: version.git_commit,
     environment: environment.name,
     application: application.name,
-  });
+  };
 }

@@ -96,6 +96,8 @@ export interface ReleasePlan {
   bakeSeconds: number;
   maxFailures: string;
   approval: boolean;
+  /** Whether who made or retried the deployment cannot be the one to approve it. */
+  secondPerson: boolean;
   /** The first batch is one instance, on which a command runs for all. */
   runOnce: boolean;
   timeoutSeconds: number;

@@ -1,4 +1,4 @@
-import { configKey, type Version } from '@floy/contracts';
+import { configKey, type BuildNames, type Version } from '@floy/contracts';
 import { InvalidRequestError, NotFoundError } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
 import { openApplication, type ApplicationRow } from './repositories/applications.js';
@@ -56,6 +56,15 @@ export async function takeSnapshot(
     }),
   };
   return { snapshot, today: environment.config };
+}
+
+/** What templates of an application's build may name. */
+export function buildNamesOf(
+  { version, environment }: Snapshot,
+  { name }: Snapshot['applications'][number],
+): BuildNames {
+  const { git_tag, git_commit } = version;
+  return { git_tag, git_commit, environment: environment.name, application: name };
 }
 
 export function sealSnapshot(sealer: Sealer, deploymentId: string, snapshot: Snapshot): Buffer {

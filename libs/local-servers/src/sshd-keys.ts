@@ -22,6 +22,6 @@ export async function makeSshKey(keygen: string, file: string): Promise<SshKey> 
   const privateKey = await readFile(file, 'utf8');
   const publicKey = (await readFile(`${file}.pub`, 'utf8')).trim();
   const blob = Buffer.from(publicKey.split(' ')[1] ?? '', 'base64');
-  const digest = createHash('sha256').update(blob).digest('base64').replace(/=+$/, '');
+  const digest = createHash('sha256').update(blob).digest('base64').replaceAll('=', '');
   return { file, privateKey, publicKey, fingerprint: `SHA256:${digest}` };
 }

@@ -52,7 +52,7 @@ async function startPending(
   try {
     if (deployment.round > 1) await refuseOvertaken(tx, deployment);
     const { snapshot, today } = await takeSnapshot(tx, sealer, deployment, applicationIds);
-    checkSnapshot(tx.deployers, snapshot, today);
+    checkSnapshot(tx.deployers, snapshot, today, { reuses: deployment.origin === 'rollback' });
     await startDeployment(tx, deployment, {
       snapshot: sealSnapshot(sealer, deployment.id, snapshot),
       autoRollback: rollsBack(snapshot),

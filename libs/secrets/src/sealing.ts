@@ -120,8 +120,8 @@ export function parseEncryptionKeys(text: string): Uint8Array[] {
     const place = words.length === 1 ? 'the encryption key' : `encryption key ${index + 1}`;
     const key = Buffer.from(word, 'base64');
     // Buffer skips what is not base64; writing it back shows whether anything was skipped.
-    const plain = word.replace(/=+$/, '').replaceAll('-', '+').replaceAll('_', '/');
-    if (key.toString('base64').replace(/=+$/, '') !== plain) {
+    const plain = word.replaceAll('=', '').replaceAll('-', '+').replaceAll('_', '/');
+    if (key.toString('base64').replaceAll('=', '') !== plain) {
       throw new SealError(`${place} is not base64`);
     }
     if (key.length !== KEY_BYTES) {

@@ -156,7 +156,7 @@ function readJson<Scope>(route: Route<Scope>, request: Request, bytes: Uint8Arra
     throw new HttpError(415, 'INVALID_REQUEST', 'The body must be sent as application/json');
   }
   const body = parseBody(bytes);
-  validate(route.body!, body, 'The body');
+  validate(route.body!, body, 'The body', bytes.length);
   return body;
 }
 

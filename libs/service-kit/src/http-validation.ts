@@ -4,27 +4,28 @@ import addFormats from 'ajv-formats';
 import type { TSchema } from 'typebox';
 import { refuseText } from './http-body.js';
 
-const ajv = new Ajv2020({ allErrors: true, strict: false, useDefaults: true, verbose: true });
-addFormats.default(ajv);
-
-const compiled = new WeakMap<TSchema, ValidateFunction>();
+/** Checks that name every wrong field, and checks that end at the first. */
+const every = checks(true);
+const first = checks(false);
+/** Of more bytes only the first wrong field is named: naming a hundred thousand takes minutes. */
+const MOST_BYTES = 64 * 1024;
 
 /**
  * Refuses what does not fit the schema, with every wrong field and its reason; fills in defaults.
- * Throws InvalidRequestError.
+ * `bytes` is how long the value was as it was sent. Throws InvalidRequestError.
  */
-export function validate(schema: TSchema, value: unknown, what: string): void {
-  const check = compile(schema);
+export function validate(schema: TSchema, value: unknown, what: string, bytes = 0): void {
+  const check = bytes > MOST_BYTES ? first(schema) : every(schema);
   if (check(value)) return;
   const details = reasons(check.errors ?? []);
-  const [first] = Object.entries(details);
-  const reason = first === undefined ? 'does not fit its schema' : first.join(' ');
+  const [named] = Object.entries(details);
+  const reason = named === undefined ? 'does not fit its schema' : named.join(' ');
   throw new InvalidRequestError(`${what} is invalid: ${reason}`, details);
 }
 
 /** Why an answer does not fit its schema, or undefined. For tests. */
 export function misfit(schema: TSchema, value: unknown): string | undefined {
-  const check = compile(schema);
+  const check = every(schema);
   return check(value) ? undefined : JSON.stringify(reasons(check.errors ?? []));
 }
 
@@ -57,12 +58,15 @@ function fromText(type: unknown, text: string): unknown {
   return text;
 }
 
-function compile(schema: TSchema): ValidateFunction {
-  const known = compiled.get(schema);
-  if (known !== undefined) return known;
-  const check = ajv.compile(schema);
-  compiled.set(schema, check);
-  return check;
+function checks(allErrors: boolean): (schema: TSchema) => ValidateFunction {
+  const ajv = new Ajv2020({ allErrors, strict: false, useDefaults: true, verbose: true });
+  addFormats.default(ajv);
+  const compiled = new WeakMap<TSchema, ValidateFunction>();
+  return (schema) => {
+    const check = compiled.get(schema) ?? ajv.compile(schema);
+    compiled.set(schema, check);
+    return check;
+  };
 }
 
 function reasons(errors: readonly ErrorObject[]): Record<string, string> {

@@ -2,13 +2,11 @@ import { batchSizes, failureBudget, messageOf } from '@floy/domain';
 import { Type } from 'typebox';
 import type { ValueKind } from './value-kinds.js';
 
-const share = '\\s*\\d{1,6}%?\\s*';
-
 /** `1`, `"30%"`, or growing `"1,30%,100%"`, as the domain's `batchSizes` reads it. */
 export const batchSize: ValueKind<string> = {
   schema: Type.Union([
     Type.Integer({ minimum: 1, maximum: 999_999 }),
-    Type.String({ pattern: `^${share}(,${share})*$` }),
+    Type.String({ pattern: '^\\s*\\d{1,6}%?\\s*(,\\s*\\d{1,6}%?\\s*)*$' }),
   ]),
   read: (value, path, report) => tried(value, path, report, (text) => batchSizes(1, text)),
 };
@@ -17,7 +15,7 @@ export const batchSize: ValueKind<string> = {
 export const failureShare: ValueKind<string> = {
   schema: Type.Union([
     Type.Integer({ minimum: 0, maximum: 999_999 }),
-    Type.String({ pattern: `^${share}$` }),
+    Type.String({ pattern: '^\\s*\\d{1,6}%?\\s*$' }),
   ]),
   read: (value, path, report) => tried(value, path, report, (text) => failureBudget(1, text)),
 };

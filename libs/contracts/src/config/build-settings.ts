@@ -1,6 +1,12 @@
 import { readKey } from './check-config.js';
 import { overlayConfig } from './overlay-config.js';
-import { fillTemplate, type TemplateValues } from './template.js';
+import {
+  exportedValues,
+  fillTemplate,
+  fillUrl,
+  isFillable,
+  type TemplateValues,
+} from './template.js';
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -22,8 +28,9 @@ export interface BuildSettings {
   readonly gitToken: string | undefined;
   /** As it was sent: base64 of a private key. */
   readonly gitSshKey: string | undefined;
-  /** Not filled: no host is known while building. */
+  /** The application's own, not filled; a build sees nothing of an environment but by these. */
   readonly env: Readonly<Record<string, string>>;
+  /** The application's own. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly timeoutSeconds: number;
 }
@@ -44,8 +51,8 @@ export function resolveBuildSettings(environment: Config, application: Config): 
     manifest: readKey('manifest', config),
     gitToken: readKey('git_token', config),
     gitSshKey: readKey('git_ssh_key', config),
-    env: readKey('env', config) ?? {},
-    secrets: readKey('secrets', config) ?? {},
+    env: readKey('env', application) ?? {},
+    secrets: readKey('secrets', application) ?? {},
     timeoutSeconds: readKey('timeout', config) ?? BUILD_TIMEOUT,
   };
 }
@@ -59,6 +66,36 @@ export function packageUrlOf(
   values: TemplateValues,
 ): string | undefined {
   if (settings.packageUrl === undefined) return undefined;
-  const encoded = Object.entries(values).map(([name, value]) => [name, encodeURIComponent(value)]);
-  return fillTemplate(settings.packageUrl, Object.fromEntries(encoded), 'package_url');
+  return fillUrl(settings.packageUrl, values, 'package_url');
+}
+
+/** A version, an application and an environment, as far as templates may name them in a build. */
+export interface BuildNames {
+  readonly git_tag: string;
+  readonly git_commit: string;
+  readonly environment: string;
+  readonly application: string;
+}
+
+/** What templates of a build are filled with. */
+export function buildValues(names: BuildNames): TemplateValues {
+  return { ...names, version: names.git_tag, service: names.application };
+}
+
+/**
+ * The open variables that builds and tests of an application are given: what Floy says about the
+ * version, and its own `env` filled in. A variable that names a host has a meaning on hosts only and
+ * is left out. Nothing else of the environment is seen, so that one build can serve all of them.
+ */
+export function buildEnvironment(
+  settings: Pick<BuildSettings, 'env'>,
+  names: BuildNames,
+): Record<string, string> {
+  const values = buildValues(names);
+  const filled = Object.entries(settings.env).flatMap(([name, value]) =>
+    isFillable(value, values) ? [[name, fillTemplate(value, values, `env.${name}`)]] : [],
+  );
+  const { git_tag, git_commit, application } = names;
+  const said = exportedValues({ git_tag, git_commit, version: git_tag, application });
+  return { ...(Object.fromEntries(filled) as Record<string, string>), ...said };
 }

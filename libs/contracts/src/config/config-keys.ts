@@ -1,6 +1,7 @@
 import type { EnvironmentType } from '../resources/environment.js';
 import type { ValueKind } from './value-kinds.js';
 import { flag, listOf, oneOf, variables, whole } from './value-kinds.js';
+import { approval } from './approval.js';
 import { autoDeployRule } from './auto-deploy.js';
 import { batchSize, failureShare } from './batch-size.js';
 import { hostList } from '../deployers/physical/hosts.js';
@@ -139,8 +140,8 @@ export const configKeys = {
   max_failures: key('environment', failureShare, 'failures tolerated', { default: '0' }),
   approval: key(
     'environment',
-    flag,
-    'wait for a person when all is staged, before anything is switched',
+    approval,
+    'wait for a person when all is staged, before anything is switched; with `second-person` for one who neither made nor retried the deployment',
     {
       default: false,
     },

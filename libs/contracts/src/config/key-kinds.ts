@@ -1,8 +1,10 @@
 import { Type } from 'typebox';
+import { commandTemplateProblem } from './command-template.js';
 import { privateKeyProblem } from './key-material.js';
 import { kubeconfigProblem } from './kubeconfig.js';
 import { templateProblem } from './template.js';
 import { text, variables, type ValueKind } from './value-kinds.js';
+import { withoutTrailing } from '../without-trailing.js';
 
 const controlCharacter = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 
@@ -13,7 +15,10 @@ export const template = text(
 const noControl = 'must not hold control characters';
 
 /** A command for a POSIX shell, with templates. Several lines are fine. */
-export const command = template;
+export const command = text((value) => {
+  const problem = commandTemplateProblem(value);
+  return problem ?? (controlCharacter.test(value) ? noControl : undefined);
+});
 
 /** An absolute path on a host, with templates; nothing in it leads upward. */
 export const absolutePath = text((value) => templateProblem(value) ?? pathProblem(value));
@@ -33,8 +38,7 @@ export function pathProblem(value: string): string | undefined {
 export const innerPath = text((value) => {
   if (value.startsWith('/')) return 'must be relative';
   if (/[\0-\x1f\x7f]/.test(value)) return noControl;
-  const parts = value.split('/');
-  while (parts.at(-1) === '') parts.pop();
+  const parts = withoutTrailing(value, '/').split('/');
   return parts.some((part) => ['', '.', '..', '.floy'].includes(part))
     ? 'must stay inside, without empty, . or .. parts'
     : undefined;

@@ -18,8 +18,8 @@ export function decodePrivateKey(value: string): string | undefined {
   const text = value.includes('-----BEGIN ') ? value : decodeBase64(value);
   if (text === undefined) return undefined;
   const key = text.replaceAll('\r\n', '\n').trim();
-  const shape = /^-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----\n[\s\S]+\n-----END \1PRIVATE KEY-----$/;
-  return shape.test(key) ? `${key}\n` : undefined;
+  const kind = /^-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----\n/.exec(key)?.[1];
+  return kind !== undefined && key.endsWith(`\n-----END ${kind}-----`) ? `${key}\n` : undefined;
 }
 
 /** Why a private key that decodes is refused, or undefined. One that does not decode is stored. */

@@ -1,11 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
-import { fillCommand, fillTemplate, templateProblem } from './template.js';
-
-/** What a real shell makes of a command whose template printed the value. */
-const said = (template: string, version: string) =>
-  execFileSync('sh', ['-c', fillCommand(template, { version }, 'restart_command')]).toString();
+import { exportedValues, fillPath, fillTemplate, fillUrl, templateProblem } from './template.js';
 
 describe('templates', () => {
   it('know their names', () => {
@@ -16,42 +10,29 @@ describe('templates', () => {
     expect(fillTemplate("a {b} '{{version}}'", { version: 'v' }, 'k')).toBe("a {b} 'v'");
   });
 
-  const values = fc.string({ unit: 'grapheme', maxLength: 20 }).filter((v) => !v.includes('\0'));
-  const hostile = fc.oneof(
-    values,
-    fc.constantFrom(
-      "'; echo hi '",
-      '$(echo hi)',
-      '`echo hi`',
-      '"; echo hi; "',
-      '\\',
-      "'",
-      '-n',
-      '*',
-    ),
-  );
-
-  it('fill a command with one literal piece, wherever the placeholder stands', () => {
-    const templates = [
-      'printf %s {{version}}',
-      "printf %s '{{version}}'",
-      'printf %s "{{version}}"',
-      `printf %s a'b'"c"{{version}}`,
-    ];
-    fc.assert(
-      fc.property(fc.constantFrom(...templates), hostile, (template, version) => {
-        fc.pre(!template.includes('a') || version !== '');
-        const before = template.includes('a') ? 'abc' : '';
-        expect(said(template, version)).toBe(before + version);
-      }),
-      { numRuns: 150 },
+  it('make one piece of a URL of a value, which leads to no other folder', () => {
+    const url = 'https://packages.example.com/{{application}}/{{version}}.tgz?at={{host}}';
+    const filled = fillUrl(
+      url,
+      { application: 'a/../../b', version: 'v1?x=1#y', host: '::1' },
+      'k',
+    );
+    expect(filled).toBe('https://packages.example.com/a%2F..%2F..%2Fb/v1%3Fx%3D1%23y.tgz?at=::1');
+    expect(new URL(filled).pathname).toBe('/a%2F..%2F..%2Fb/v1%3Fx%3D1%23y.tgz');
+    expect(() => fillUrl(url, { application: '..', version: 'v', host: 'h' }, 'k')).toThrow(
+      'k: {{application}} is "..", which leads elsewhere',
     );
   });
 
-  it('refuse a special value where quoting cannot help', () => {
-    for (const template of ['echo `echo {{version}}`', 'echo "$(echo {{version}})"']) {
-      expect(said(template, 'v1.0')).toBe('v1.0\n');
-      expect(() => said(template, '; x')).toThrow('cannot be quoted');
-    }
+  it('put no service below the folder of another', () => {
+    expect(fillPath('/srv/{{application}}', { application: 'My App' }, 'k')).toBe('/srv/My App');
+    expect(() => fillPath('/srv/{{application}}', { application: 'api/current' }, 'k')).toThrow(
+      'k: {{application}} is "api/current", and a folder\'s name holds no slash',
+    );
+  });
+
+  it('export each value under a name of Floy', () => {
+    const values = { git_tag: "it's; v1", port: '80' };
+    expect(exportedValues(values)).toEqual({ FLOY_GIT_TAG: "it's; v1", FLOY_PORT: '80' });
   });
 });

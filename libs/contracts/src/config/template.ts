@@ -21,86 +21,95 @@ export type TemplateName = (typeof templateNames)[number];
 /** What is known when a template is filled; a name without a value is an error there. */
 export type TemplateValues = Readonly<Partial<Record<TemplateName, string>>>;
 
-const placeholder = /\{\{\s*([^{}]*?)\s*\}\}/g;
+// Nothing in it may begin another placeholder: so the time it takes grows with the text alone.
+const placeholder = /\{\{([^{}]*)\}\}/g;
 
-/** The reason to refuse a template, or undefined: an unknown name, or braces that do not close. */
+/** A `{{name}}` of a template, and where in the text it stands. */
+export interface Placeholder {
+  readonly name: string;
+  readonly index: number;
+}
+
+/** Every `{{name}}` of a template in its order; the name may be an unknown one. */
+export function placeholdersOf(template: string): Placeholder[] {
+  const found = [...template.matchAll(placeholder)];
+  return found.map(({ index, 1: name = '' }) => ({ name: name.trim(), index }));
+}
+
+/** The reason to refuse a template, or undefined: an unknown name. */
 export function templateProblem(template: string): string | undefined {
-  for (const [whole, name] of template.matchAll(placeholder)) {
-    if (!(templateNames as readonly string[]).includes(name ?? '')) {
-      return `${whole} is not known; there are ${templateNames.map((each) => `{{${each}}}`).join(', ')}`;
-    }
-  }
-  return undefined;
+  const unknown = placeholdersOf(template).find(({ name }) => !isTemplateName(name));
+  if (unknown === undefined) return undefined;
+  const known = templateNames.map((each) => `{{${each}}}`).join(', ');
+  return `{{${unknown.name}}} is not known; there are ${known}`;
 }
 
 /**
- * Fills a template that is not read by a shell (a path, a URL, the value of a variable).
+ * Fills a template that no program reads as anything but text: the value of a variable, a name.
  * Throws InvalidRequestError on a name that is unknown, VerdictError on one without a value here.
  */
 export function fillTemplate(template: string, values: TemplateValues, key: string): string {
-  return template.replace(placeholder, (_, name: string) => valueOf(name, values, key));
+  return template.replace(placeholder, (_, name: string) => valueOf(name.trim(), values, key));
 }
 
 /**
- * Fills a template that a POSIX shell will read: what is filled in is one literal piece of a word,
- * whatever it holds, wherever the placeholder stands (bare, in '…' or in "…"). Where that cannot be
- * told (inside `…`, $(…) or a here-document) a value with a special character is refused instead.
+ * Fills a URL: each value is percent-encoded and so one piece of a path or a query, whatever it
+ * holds. A host is filled in as it is, since it was checked to be the name or address of one.
+ * Throws VerdictError on a value that would lead to another folder (`.`, `..`).
  */
-export function fillCommand(template: string, values: TemplateValues, key: string): string {
-  const nested = /`|\$\(|<</.test(template);
-  let filled = '';
-  let end = 0;
-  let quote: Quote = '';
-  for (const match of template.matchAll(placeholder)) {
-    const before = template.slice(end, match.index);
-    quote = quoteAfter(before, quote);
-    const value = valueOf(match[1] ?? '', values, key);
-    if (nested && !isPlain(value)) {
-      throw new VerdictError(
-        `${key}: the value of ${match[0]} has characters that cannot be quoted inside \`…\`, $(…) or <<`,
-        { key },
-      );
+export function fillUrl(template: string, values: TemplateValues, key: string): string {
+  const encoded = Object.entries(values).map(([name, value]) => {
+    const leads = value === '.' || value === '..';
+    if (leads && placeholdersOf(template).some((each) => each.name === name)) {
+      throw new VerdictError(`${key}: {{${name}}} is "${value}", which leads elsewhere`, { key });
     }
-    filled += before + quoted(value, quote);
-    end = match.index + match[0].length;
+    return [name, name === 'host' ? value : encodeURIComponent(value)];
+  });
+  return fillTemplate(template, Object.fromEntries(encoded) as TemplateValues, key);
+}
+
+/**
+ * Fills a path on a host: each value is part of the name of one folder. Throws InvalidRequestError
+ * on a value that holds a slash, and so would put one service below the folder of another.
+ */
+export function fillPath(template: string, values: TemplateValues, key: string): string {
+  for (const { name } of placeholdersOf(template)) {
+    const value = values[name as TemplateName];
+    if (!value?.includes('/')) continue;
+    const reason = `{{${name}}} is ${JSON.stringify(value)}, and a folder's name holds no slash`;
+    throw new InvalidRequestError(`${key}: ${reason}`, { [`config.${key}`]: reason });
   }
-  return filled + template.slice(end);
+  return fillTemplate(template, values, key);
+}
+
+/** The variables by which commands are given every value, whatever it holds: `FLOY_GIT_TAG` …. */
+export function exportedValues(values: TemplateValues): Record<string, string> {
+  const entries = Object.entries(values);
+  return Object.fromEntries(entries.map(([name, value]) => [exportedName(name), value]));
+}
+
+/** The variable that holds the value of a template's name. */
+export function exportedName(name: string): string {
+  return `FLOY_${name.toUpperCase()}`;
+}
+
+/** Whether all that a template names has a value. */
+export function isFillable(template: string, values: TemplateValues): boolean {
+  return placeholdersOf(template).every(({ name }) => Object.hasOwn(values, name));
+}
+
+function isTemplateName(name: string): name is TemplateName {
+  return (templateNames as readonly string[]).includes(name);
 }
 
 function valueOf(name: string, values: TemplateValues, key: string): string {
-  if (!(templateNames as readonly string[]).includes(name)) {
+  if (!isTemplateName(name)) {
     throw new InvalidRequestError(`${key}: {{${name}}} is not known`, { [key]: 'unknown name' });
   }
-  const value = values[name as TemplateName];
+  const value = values[name];
   if (value === undefined) {
     const where = name === 'port' ? ': give the host a service_port' : '';
     throw new VerdictError(`${key}: {{${name}}} has no value here${where}`, { key });
   }
   return value;
-}
-
-type Quote = '' | "'" | '"';
-
-/** Which quotes a shell is inside of after it has read `text`. */
-function quoteAfter(text: string, before: Quote): Quote {
-  let quote = before;
-  for (let at = 0; at < text.length; at += 1) {
-    const char = text[at];
-    if (quote === "'") quote = char === "'" ? '' : quote;
-    else if (char === '\\') at += 1;
-    else if (quote === '"') quote = char === '"' ? '' : quote;
-    else if (char === "'" || char === '"') quote = char;
-  }
-  return quote;
-}
-
-/** Letters and digits of any script and a few signs that no shell gives a meaning. */
-function isPlain(value: string): boolean {
-  return /^[\p{L}\p{N}_./:@+,=%-]+$/u.test(value);
-}
-
-function quoted(value: string, quote: Quote): string {
-  if (quote === "'") return value.replaceAll("'", `'\\''`);
-  if (quote === '"') return value.replace(/[\\"$`]/g, '\\$&');
-  return isPlain(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
 }

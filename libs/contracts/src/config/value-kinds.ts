@@ -59,6 +59,10 @@ export function oneOf<const W extends string>(words: readonly W[]): ValueKind<W>
   };
 }
 
+/** So many items, or names, are read of one key: what is wrong with each is part of the answer. */
+const MOST_ITEMS = 10_000;
+const tooMany = `must hold at most ${MOST_ITEMS}`;
+
 /** A list, or text with one item a line or separated by commas. */
 export function listOf<T>(item: ValueKind<T>): ValueKind<readonly T[]> {
   return {
@@ -66,6 +70,7 @@ export function listOf<T>(item: ValueKind<T>): ValueKind<readonly T[]> {
     read(value, path, report) {
       const items = typeof value === 'string' ? splitList(value) : value;
       if (!Array.isArray(items)) return void report(path, 'must be a list');
+      if (items.length > MOST_ITEMS) return void report(path, tooMany);
       const read: T[] = [];
       for (const [index, each] of items.entries()) {
         const one = item.read(each, `${path}[${index}]`, report);
@@ -92,6 +97,7 @@ export const variables: ValueKind<Readonly<Record<string, string>>> = {
   read(value, path, report) {
     const entries = typeof value === 'string' ? lines(value, path, report) : entriesOf(value);
     if (entries === undefined) return void report(path, 'must map names to values');
+    if (entries.length > MOST_ITEMS) return void report(path, tooMany);
     const read: Record<string, string> = {};
     let sound = true;
     for (const [name, each] of entries) {
@@ -118,12 +124,14 @@ function variableProblem(name: string, value: unknown): string | undefined {
 
 function lines(value: string, path: string, report: Report): [string, string][] {
   const entries: [string, string][] = [];
+  let wrong: number | undefined;
   for (const [index, line] of value.split('\n').entries()) {
     if (line.trim() === '') continue;
     const at = line.indexOf('=');
     if (at > 0) entries.push([line.slice(0, at).trim(), line.slice(at + 1)]);
-    else report(path, `line ${index + 1} is not NAME=value`);
+    else wrong ??= index + 1;
   }
+  if (wrong !== undefined) report(path, `line ${wrong} is not NAME=value`);
   return entries;
 }
 

@@ -56,6 +56,8 @@ export interface Rollout {
   /** As the domain's `failureBudget` reads it. */
   readonly maxFailures: string;
   readonly approval: boolean;
+  /** Whether it has to be approved by somebody who did not make the deployment. */
+  readonly secondPerson: boolean;
   /** The first batch is one instance, on which something runs for all of them. */
   readonly runOnce: boolean;
   /** For the whole work on one instance. */
@@ -72,6 +74,15 @@ export interface DeployerPlan {
    * config. Throws InvalidRequestError naming the key that is wrong.
    */
   places(environment: Config, application: Config, names: PlaceNames): ServicePlaces;
+  /**
+   * Field path → reason, for each value of these names that must not stand where a template of the
+   * application or the environment puts it. Throws InvalidRequestError where a config cannot be read.
+   */
+  valueProblems(
+    environment: Config,
+    application: Config,
+    names: PlaceNames,
+  ): Record<string, string>;
   /** Throws InvalidRequestError naming the key that is wrong. */
   rollout(environment: Config, application: Config): Rollout;
   /** Throws InvalidRequestError where nobody could reach the environment as it is today. */

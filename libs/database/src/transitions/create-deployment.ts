@@ -1,7 +1,13 @@
 import { findDeployer, type Place } from '@floy/contracts';
 import { ConflictError, InvalidRequestError, isAnswer, NotFoundError } from '@floy/domain';
 import { newId } from '../ids.js';
-import { placesOfService, type OpenEnvironment, type ServiceAsked } from '../places.js';
+import {
+  placesOfService,
+  refuseUnfitValues,
+  valueProblemsOf,
+  type OpenEnvironment,
+  type ServiceAsked,
+} from '../places.js';
 import type { DeploymentRow, Origin } from '../rows.js';
 import { builtRowsOf, changesOf, rowOf, rowsOf } from '../statement.js';
 import type { Transaction } from '../transaction.js';
@@ -44,7 +50,8 @@ interface EnvironmentRow extends OpenEnvironment {
  * Stores a wish: pending, queued in its environment, with the message that gets it started.
  *
  * Throws NotFoundError for what does not exist, ConflictError for an inactive environment,
- * InvalidRequestError for an application of another repository than the version's.
+ * InvalidRequestError for an application of another repository than the version's, and for a value
+ * that a command of the application must not be given.
  */
 export async function createDeployment(
   tx: Transaction,
@@ -84,6 +91,8 @@ export async function createDeployment(
     throw new ConflictError(`Environment ${environment.name} is not active`);
 
   await refuseMissingRequirements(tx, wish.environmentId, applications);
+  // A rollback runs the commands and values that were healthy there before.
+  if (wish.origin !== 'rollback') refuseUnfit(tx, version, environment, applications);
   await refuseTaken(tx, version, environment, applications);
 
   const id = newId('dep');
@@ -161,6 +170,25 @@ async function refuseMissingRequirements(
 }
 
 /**
+ * A tag, name or address that is not plain is refused where a command would be given it. The
+ * admission asks again, because the settings may change until then.
+ */
+function refuseUnfit(
+  tx: Transaction,
+  version: VersionRow,
+  environment: EnvironmentRow,
+  applications: ApplicationRow[],
+): void {
+  if (!findDeployer(tx.deployers, environment.type)) return;
+  for (const application of applications) {
+    const asked = { environment, application, version };
+    // A config that cannot be read is no value: the deployment itself says what is wrong with it.
+    const problems = readable(() => valueProblemsOf(tx, asked)) ?? {};
+    refuseUnfitValues(application.name, problems);
+  }
+}
+
+/**
  * Two services that would live at the same place are refused, naming both. Settings that cannot be
  * read, and types without a deployer, are not this check's business: the deployment itself says so.
  */
@@ -190,6 +218,15 @@ async function readablePlaces(tx: Transaction, asked: ServiceAsked): Promise<rea
     return (await placesOfService(tx, asked)).places;
   } catch (error) {
     if (isAnswer(error)) return [];
+    throw error;
+  }
+}
+
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (isAnswer(error)) return undefined;
     throw error;
   }
 }

@@ -145,6 +145,7 @@ export async function planUndo(
       ...forward.plan,
       bakeSeconds: 0,
       approval: false,
+      secondPerson: false,
       runOnce: false,
       instances: instances.map((instance) => ({
         instanceId: instance.instance_id,

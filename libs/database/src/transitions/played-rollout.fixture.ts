@@ -139,6 +139,7 @@ export async function createPlayedRollouts(
           bakeSeconds: 0,
           maxFailures: String(rollout.maxFailures ?? 0),
           approval: false,
+          secondPerson: false,
           runOnce: rollout.runOnce ?? false,
           timeoutSeconds: 300,
           retryCount: 3,

@@ -5,6 +5,7 @@ import { changesOf } from '../statement.js';
 import type { Transaction } from '../transaction.js';
 import { advanceDeployment } from './advance.js';
 import { lockDeployment } from './load-tree.js';
+import { refuseOwnApproval } from './second-person.js';
 
 export type Steering = 'promote' | 'pause' | 'resume' | 'abort' | 'approve';
 
@@ -19,7 +20,10 @@ const steerings = {
   approve: { event: 'deployment.approved', columns: 'approved = true' },
 } as const satisfies Record<Steering, { event: EventType; columns: string }>;
 
-/** Steers the rollout of a running deployment. Throws ConflictError where it is not on its way. */
+/**
+ * Steers the rollout of a running deployment. Throws ConflictError where it is not on its way,
+ * ForbiddenError where an approval needs another person.
+ */
 export async function steerDeployment(
   tx: Transaction,
   id: string,
@@ -32,6 +36,7 @@ export async function steerDeployment(
     const now = deployment.status === 'running' ? 'being rolled back' : deployment.status;
     throw new ConflictError(`Deployment ${id} is ${now}: there is nothing to ${steering}`);
   }
+  if (steering === 'approve') await refuseOwnApproval(tx, deployment, actor);
   const { event, columns } = steerings[steering];
   tx.event({ stream: id, type: event, subject: id, actor });
   await advanceDeployment(tx, id, [

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  buildValues,
   deployerOf,
   packageUrlOf,
   readKey,
@@ -10,7 +11,7 @@ import {
 import { buildKeyOf } from '@floy/database/build-key';
 import { knownBuild } from '@floy/database/builds';
 import type { DeploymentRow, ReleasePlan } from '@floy/database/rows';
-import type { Snapshot } from '@floy/database/snapshot';
+import { buildNamesOf, type Snapshot } from '@floy/database/snapshot';
 import type { Transaction } from '@floy/database/transaction';
 import type { TaskToCreate } from '@floy/database/transitions/plan-workflow';
 import { isAnswer, type PlannedTask, planTasks } from '@floy/domain';
@@ -81,13 +82,13 @@ async function describe(
   };
   const { version } = snapshot;
   const source = {
-    repository: version.repository,
+    repository: application.repository,
     git_tag: version.git_tag,
     git_commit: version.git_commit,
   };
+  const packageUrl = packageUrlIn(snapshot, application, settings);
+  const buildKey = buildKeyOf(sealer, snapshot, application, { ...settings, packageUrl });
   if (task.type === 'build') {
-    const packageUrl = packageUrlIn(snapshot, application, settings);
-    const buildKey = buildKeyOf(sealer, version, application.id, { ...settings, packageUrl });
     return {
       ...base,
       inputs: buildKey,
@@ -97,7 +98,8 @@ async function describe(
   }
   if (task.type === 'test') {
     const payload = { test_config: { test_command: settings.testCommand }, source };
-    return { ...base, payload, inputs: hashOf(payload) };
+    // A test sees what its build sees.
+    return { ...base, payload, inputs: hashOf({ ...payload, build_key: buildKey }) };
   }
   try {
     const plan = await planRelease(tx, deployment, snapshot, application);
@@ -110,19 +112,12 @@ async function describe(
 
 /** Filled, so that another version or environment is another package; the build says what is wrong. */
 function packageUrlIn(
-  { version, environment }: Snapshot,
-  { name }: Application,
+  snapshot: Snapshot,
+  application: Application,
   settings: BuildSettings,
 ): string | undefined {
   try {
-    return packageUrlOf(settings, {
-      git_tag: version.git_tag,
-      git_commit: version.git_commit,
-      version: version.git_tag,
-      environment: environment.name,
-      application: name,
-      service: name,
-    });
+    return packageUrlOf(settings, buildValues(buildNamesOf(snapshot, application)));
   } catch (error) {
     if (!isAnswer(error)) throw error;
     return settings.packageUrl;

@@ -43,7 +43,8 @@ describeHere('run-task', () => {
       return commit;
     };
     commits = [await commitOf('v1'), await commitOf('v2')];
-    floy = await startTestInstallation({ repository: repository.folder, commits });
+    const config = { env: { PLACE: 'production' }, secrets: { TOKEN: 'of production' } };
+    floy = await startTestInstallation({ repository: repository.folder, commits, config });
     runtime = await openTestRuntime(floy.own.url, floy.encryptionKey);
     deps = {
       ...runtime.deps,
@@ -133,6 +134,27 @@ describeHere('run-task', () => {
       { type: 'test', status: 'success', commit: commits[0] },
       { type: 'deploy', status: 'running' },
     ]);
+  });
+
+  it('a build that looks for the environment it is made for finds nothing of it', async () => {
+    const id = await planned('looking', {
+      build_command: 'env | sort; test -z "$TOKEN$PLACE$FLOY_ENVIRONMENT"',
+      test_command: 'test -z "$TOKEN$PLACE$FLOY_ENVIRONMENT"; test "$OWN" = "v1 at production"',
+      env: { OWN: '{{git_tag}} at {{environment}}', ON_HOSTS: '{{host}}' },
+    });
+    expect(await carryOut(id)).toBe('done');
+    const [build] = await tasksOf(id);
+    const log = await logOf(build?.id ?? '');
+    const lines = log.split('\n').filter((line) => /^(FLOY_|OWN|ON_HOSTS|PLACE|TOKEN)/.test(line));
+    expect(lines).toEqual([
+      'FLOY_APPLICATION=looking',
+      `FLOY_GIT_COMMIT=${commits[0]}`,
+      'FLOY_GIT_TAG=v1',
+      'FLOY_VERSION=v1',
+      'OWN=v1 at production',
+    ]);
+    expect(await carryOut(id)).toBe('done');
+    expect(await tasksOf(id)).toMatchObject([{ status: 'success' }, { status: 'success' }, {}]);
   });
 
   it('ends what the build or the test said no to, at once and for good', async () => {

@@ -1,3 +1,4 @@
+import { withoutTrailing } from '@floy/contracts';
 import { VerdictError } from '@floy/domain';
 
 /** Command lines and files for building and pushing an image, as data. */
@@ -89,15 +90,18 @@ export function familiarName(repository: string): string {
   return repository.replace(/^(?:index\.)?docker\.io\/(?:library\/)?/, '');
 }
 
+/** A host with an optional port, and the names of folders in lower case. */
+const registryShape =
+  /^[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/;
+
 /**
  * Where an image is pushed to: `registry/name:tag`. The name is the application's and the tag the
  * version's, with what a reference may not hold replaced. `registry` is a host with an optional
  * port and path; throws `VerdictError` for anything else.
  */
 export function imageReference(registry: string, name: string, tag: string): string {
-  const where = registry.trim().replace(/\/+$/, '');
-  const part = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
-  if (!new RegExp(`^[A-Za-z0-9][A-Za-z0-9.-]*(?::\\d+)?(?:/${part})*$`).test(where)) {
+  const where = withoutTrailing(registry.trim(), '/');
+  if (!registryShape.test(where)) {
     throw new VerdictError(
       `registry ${JSON.stringify(registry)} is no registry: expected host[:port][/path] in lower case`,
     );
@@ -105,7 +109,8 @@ export function imageReference(registry: string, name: string, tag: string): str
   const cleanName = name
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '');
+    // One dash at most is left on each side.
+    .replace(/^-|-$/g, '');
   const cleanTag = tag.replace(/[^\w.-]+/g, '-').replace(/^[.-]+/, '');
   return `${where}/${cleanName || 'app'}:${cleanTag.slice(0, 128) || 'latest'}`;
 }

@@ -27,11 +27,11 @@ export async function fetchSource({
   signal,
   log,
 }: TaskRun): Promise<string> {
-  const { version, settings, task } = context;
-  log(`Checking out ${version.git_commit} (${version.git_tag}) of ${version.repository}\n`);
+  const { version, repository, settings, task } = context;
+  log(`Checking out ${version.git_commit} (${version.git_tag}) of ${repository}\n`);
   const { commit } = await checkout({
     sandbox: deps.sandbox,
-    repository: version.repository,
+    repository,
     commit: version.git_commit,
     gitTag: version.git_tag,
     ...(settings.gitToken === undefined ? {} : { gitToken: settings.gitToken }),

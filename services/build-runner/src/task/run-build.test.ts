@@ -46,9 +46,10 @@ describeAsRoot('a build by another user', () => {
       context: {
         task: { inputs: 'key', timeout_seconds: 20 },
         applicationName: 'app',
-        version: { repository: repository.folder, git_commit: commit, git_tag: '' },
+        version: { git_commit: commit, git_tag: '' },
+        repository: repository.folder,
         settings: resolveBuildSettings({}, { build_command: command, artifact_path: 'dist' }),
-        names: {},
+        values: {},
         environment: {},
         secrets: [],
       },

@@ -40,10 +40,10 @@ interface Made extends StoredArtifact {
 
 /** What ships: a package where the settings name one and build nothing, else what the checkout made. */
 async function makeArtifact(run: TaskRun): Promise<Made> {
-  const { settings, names, version } = run.context;
+  const { settings, values, version } = run.context;
   const { buildCommand, dockerfile } = settings;
   if (buildCommand === undefined && dockerfile === undefined) {
-    const url = packageUrlOf(settings, names);
+    const url = packageUrlOf(settings, values);
     if (url !== undefined) return { ...(await storePackage(run, url)), commit: version.git_commit };
   }
   const commit = await fetchSource(run);

@@ -1,5 +1,6 @@
 import {
-  fillTemplate,
+  buildEnvironment,
+  buildValues,
   type TemplateValues,
   resolveBuildSettings,
   secretTexts,
@@ -7,7 +8,7 @@ import {
 } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
 import type { TaskRow } from '@floy/database/rows';
-import { openSnapshot, type Snapshot } from '@floy/database/snapshot';
+import { buildNamesOf, openSnapshot, type Snapshot } from '@floy/database/snapshot';
 import { readTaskWork } from '@floy/database/transitions/task-work';
 import { VerdictError } from '@floy/domain';
 import type { Sealer } from '@floy/secrets/sealing';
@@ -18,9 +19,14 @@ export interface TaskContext {
   applicationName: string;
   version: Snapshot['version'];
   settings: BuildSettings;
+  /**
+   * What is fetched, with the application's credentials: its own address, never the version's, which
+   * a deployer wrote and which may name another server by the same key.
+   */
+  repository: string;
   /** What templates are filled with. */
-  names: TemplateValues;
-  /** `env` and `secrets` of the settings, and what Floy says about the version. */
+  values: TemplateValues;
+  /** `env` and `secrets` of the application, and what Floy says about the version. */
   environment: Record<string, string>;
   /** Everything that must not be printed. */
   secrets: string[];
@@ -43,38 +49,15 @@ export async function loadTask(
     );
   const { version, environment } = snapshot;
   const settings = resolveBuildSettings(environment.config, application.config);
-  const names = {
-    git_tag: version.git_tag,
-    git_commit: version.git_commit,
-    version: version.git_tag,
-    environment: environment.name,
-    application: application.name,
-    service: application.name,
-  };
-  const filled = Object.entries(settings.env).flatMap(([name, value]) => {
-    // What names a host (`{{host}}`) has a meaning on hosts only.
-    const known = templateIsKnown(value, names);
-    return known ? [[name, fillTemplate(value, names, `env.${name}`)]] : [];
-  });
+  const names = buildNamesOf(snapshot, application);
   return {
     task,
     applicationName: application.name,
     version,
     settings,
-    names,
-    environment: {
-      ...(Object.fromEntries(filled) as Record<string, string>),
-      ...settings.secrets,
-      FLOY_VERSION: version.git_tag,
-      FLOY_COMMIT: version.git_commit,
-      FLOY_APPLICATION: application.name,
-    },
+    repository: application.repository,
+    values: buildValues(names),
+    environment: { ...buildEnvironment(settings, names), ...settings.secrets },
     secrets: [...secretTexts(environment.config), ...secretTexts(application.config)],
   };
-}
-
-function templateIsKnown(template: string, names: Record<string, string>): boolean {
-  return [...template.matchAll(/\{\{\s*([^{}]*?)\s*\}\}/g)].every(([, name]) =>
-    Object.hasOwn(names, name ?? ''),
-  );
 }

@@ -29,7 +29,11 @@ printf '\\nfloy-code %s\\nfloy-pid %s\\nfloy-since %s\\n' "$code" "$(show MainPI
   const { stdout, stderr } = await runOnHost(deps.hosts, asked.reach, script, { timeoutSeconds });
   const end = stdout.lastIndexOf('\nfloy-code');
   const facts = end < 0 ? '' : stdout.slice(end);
-  const fact = (name: string) => new RegExp(`^floy-${name} (.*)$`, 'm').exec(facts)?.[1] ?? '';
+  const lines = facts.split('\n');
+  const fact = (name: string) => {
+    const begin = `floy-${name} `;
+    return lines.find((line) => line.startsWith(begin))?.slice(begin.length) ?? '';
+  };
   const running = fact('code') === '0';
   const said = (end < 0 ? stdout : stdout.slice(0, end)).trim() || stderr.trim();
   return {

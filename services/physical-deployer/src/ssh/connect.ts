@@ -40,7 +40,7 @@ const GOODBYE_MS = 2000;
 
 /** The fingerprint of a host key as OpenSSH prints it. */
 export function fingerprintOf(key: Buffer): string {
-  return `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
+  return `SHA256:${createHash('sha256').update(key).digest('base64').replaceAll('=', '')}`;
 }
 
 /**

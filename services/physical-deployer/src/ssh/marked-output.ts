@@ -77,7 +77,8 @@ export function createMarkedOutput(
       }
       emit(rest.subarray(0, start));
       rest = rest.subarray(start);
-      const end = rest.indexOf(NEWLINE);
+      // No further than a mark may reach: a host could send the beginnings of marks only.
+      const end = rest.subarray(0, MARK_LIMIT_BYTES + 1).indexOf(NEWLINE);
       if ((end < 0 ? rest.length : end) > MARK_LIMIT_BYTES) {
         return excess(`said more than ${MARK_LIMIT_BYTES} bytes in one mark`);
       }

@@ -16,7 +16,10 @@ export interface HostSettings {
   readonly drainCommand?: string;
   readonly undrainCommand?: string;
   readonly health: HealthSettings;
-  /** Written to a 0600 file in the release and given to every command. Holds secrets too. */
+  /**
+   * Written to a 0600 file in the release and given to every command: `env`, secrets, and each value
+   * of the templates as `FLOY_…`, for commands that need any text.
+   */
   readonly environment: Readonly<Record<string, string>>;
   /** The values of `environment` that must never be printed. */
   readonly secretValues: readonly string[];

@@ -53,8 +53,11 @@ export const hostList: ValueKind<readonly HostEntry[]> = {
     const hosts = list.read(value, path, report);
     if (hosts === undefined) return undefined;
     if (hosts.length === 0) return void report(path, 'must name at least one host');
-    const ids = hosts.map(({ instanceId }) => instanceId);
-    const again = ids.findIndex((id, at) => id !== undefined && ids.indexOf(id) < at);
+    const seen = new Set<string>();
+    const again = hosts.findIndex(({ instanceId: id }) => {
+      if (id === undefined) return false;
+      return seen.size === seen.add(id).size;
+    });
     if (again < 0) return hosts;
     return void report(`${path}[${again}].instance_id`, 'is the instance id of another host');
   },

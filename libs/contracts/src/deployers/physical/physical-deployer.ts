@@ -3,6 +3,7 @@ import { checkConnection } from './connection.js';
 import { placesOf } from './places.js';
 import { questionKinds } from './questions.js';
 import { rolloutOf } from './settings.js';
+import { valueProblems } from './value-problems.js';
 
 /** Hosts over SSH. */
 export const physicalDeployer: DeployerRow = {
@@ -12,6 +13,12 @@ export const physicalDeployer: DeployerRow = {
     stop: 'stop-target',
     answer: 'answer-question',
   },
-  plan: { shipsArtifacts: true, places: placesOf, rollout: rolloutOf, checkConnection },
+  plan: {
+    shipsArtifacts: true,
+    places: placesOf,
+    valueProblems,
+    rollout: rolloutOf,
+    checkConnection,
+  },
   questions: questionKinds,
 };

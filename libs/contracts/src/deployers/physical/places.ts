@@ -1,8 +1,13 @@
 import { InvalidRequestError } from '@floy/domain';
 import { readKey } from '../../config/check-config.js';
 import type { Place, PlaceNames, ServicePlaces } from '../deployer.js';
-import { instanceIdOf } from './connection.js';
-import { deployPathOf, resolvePhysicalSettings, serviceNameOf } from './settings.js';
+import { instanceIdOf, type ResolvedHost } from './connection.js';
+import {
+  deployPathOf,
+  resolvePhysicalSettings,
+  serviceNameOf,
+  type PhysicalSettings,
+} from './settings.js';
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -29,28 +34,47 @@ export function placesOf(
   names: PlaceNames,
 ): ServicePlaces {
   const settings = resolvePhysicalSettings(environment, application);
+  const service = serviceNameOf(settings, valuesOf(names));
+  const places = hostValues(environment, settings, service, names).map(
+    ({ host, values }): Place => {
+      const deploy_path = deployPathOf(settings, values);
+      const place: HostPlace = { host: host.host, port: host.port, deploy_path };
+      return {
+        instanceId: values.instance_id,
+        // Names of hosts compare without case, and hold no spaces.
+        key: `${host.host.toLowerCase()} ${host.port} ${deploy_path}`,
+        place: { ...place },
+        label: `${deploy_path} on ${host.host}:${host.port}`,
+      };
+    },
+  );
+  return { service, places };
+}
+
+/** What is known of a version, an environment and an application before any host is. */
+export function valuesOf(names: PlaceNames) {
+  return { ...names, version: names.git_tag };
+}
+
+/** The hosts of an environment, each with what the templates of its paths may name. */
+export function hostValues(
+  environment: Config,
+  settings: PhysicalSettings,
+  service: string,
+  names: PlaceNames,
+) {
   const standardPort = readKey('ssh_port', environment) ?? 22;
-  const known = { ...names, version: names.git_tag };
-  const service = serviceNameOf(settings, known);
-  const places = (readKey('hosts', environment) ?? []).map((entry): Place => {
-    const host = { ...entry, port: entry.port ?? standardPort, user: entry.user ?? '' };
-    const instanceId = instanceIdOf(service, host);
+  return (readKey('hosts', environment) ?? []).map((entry) => {
+    const port = entry.port ?? standardPort;
+    const host: ResolvedHost = { ...entry, port, user: entry.user ?? '' };
     const servicePort = entry.servicePort ?? settings.servicePort;
-    const deploy_path = deployPathOf(settings, {
-      ...known,
+    const values = {
+      ...valuesOf(names),
       service,
       host: host.host,
-      instance_id: instanceId,
+      instance_id: instanceIdOf(service, host),
       ...(servicePort === undefined ? {} : { port: String(servicePort) }),
-    });
-    const place: HostPlace = { host: host.host, port: host.port, deploy_path };
-    return {
-      instanceId,
-      // Names of hosts compare without case, and hold no spaces.
-      key: `${host.host.toLowerCase()} ${host.port} ${deploy_path}`,
-      place: { ...place },
-      label: `${deploy_path} on ${host.host}:${host.port}`,
     };
+    return { host, values };
   });
-  return { service, places };
 }

@@ -1,9 +1,18 @@
 import { InvalidRequestError } from '@floy/domain';
+import type { Approval } from '../../config/approval.js';
 import { readKey } from '../../config/check-config.js';
 import type { ConfigKeyName } from '../../config/config-keys.js';
 import { pathProblem } from '../../config/key-kinds.js';
 import { overlayConfig } from '../../config/overlay-config.js';
-import { fillCommand, fillTemplate, type TemplateValues } from '../../config/template.js';
+import { fillCommand } from '../../config/command-template.js';
+import { plainProblem } from '../../config/plain-value.js';
+import {
+  exportedValues,
+  fillPath,
+  fillTemplate,
+  fillUrl,
+  type TemplateValues,
+} from '../../config/template.js';
 import type { Rollout } from '../deployer.js';
 import type { HostSettings } from './host-settings.js';
 import type { PreSwitchCommand } from './pre-switch.js';
@@ -37,7 +46,7 @@ export interface PhysicalSettings {
   readonly bakeSeconds: number;
   /** As the domain's `failureBudget` reads it. */
   readonly maxFailures: string;
-  readonly approval: boolean;
+  readonly approval: Approval;
   readonly keepReleases: number;
   readonly sharedPaths: readonly string[];
   readonly transfer: 'push' | 'pull';
@@ -103,7 +112,8 @@ export function rolloutOf(environment: Config, application: Config): Rollout {
     batchSize: runOnce ? `1,${settings.batchSize}` : settings.batchSize,
     bakeSeconds: settings.bakeSeconds,
     maxFailures: settings.maxFailures,
-    approval: settings.approval,
+    approval: settings.approval !== false,
+    secondPerson: settings.approval === 'second-person',
     runOnce,
     // Staying healthy is no part of getting there in time.
     timeoutSeconds: settings.timeoutSeconds + settings.minHealthySeconds,
@@ -121,15 +131,40 @@ const batchesOf = {
   'blue-green': '100%',
 } as const;
 
-/** The service's name on the hosts: `service_name` filled, else the application's name. */
+/**
+ * The service's name on the hosts: `service_name` filled, else the application's name. It becomes
+ * part of commands: throws InvalidRequestError where it is not plain.
+ */
 export function serviceNameOf(settings: PhysicalSettings, values: TemplateValues): string {
+  const problem = serviceNameProblem(settings, values);
+  if (problem === undefined) return filledServiceName(settings, values);
+  throw new InvalidRequestError(`config.service_name ${problem}`, {
+    'config.service_name': problem,
+  });
+}
+
+/** Why a service cannot have the name that its settings give it, or undefined. */
+export function serviceNameProblem(
+  settings: PhysicalSettings,
+  values: TemplateValues,
+): string | undefined {
+  const name = filledServiceName(settings, values);
+  const problem = plainProblem(name);
+  if (problem === undefined) return undefined;
+  const named = JSON.stringify(name);
+  return settings.serviceName === undefined
+    ? `is required, because the application's name ${named} ${problem}`
+    : `is ${named}, which ${problem}`;
+}
+
+function filledServiceName(settings: PhysicalSettings, values: TemplateValues): string {
   if (settings.serviceName === undefined) return values.application ?? '';
   return fillTemplate(settings.serviceName, values, 'service_name');
 }
 
 /** `deploy_path` filled for one host. Throws InvalidRequestError where it leads elsewhere. */
 export function deployPathOf(settings: PhysicalSettings, values: TemplateValues): string {
-  const path = fillTemplate(settings.deployPath, values, 'deploy_path').replace(/\/+/g, '/');
+  const path = fillPath(settings.deployPath, values, 'deploy_path').replace(/\/+/g, '/');
   const problem = pathProblem(path);
   if (problem === undefined) return path.length > 1 ? path.replace(/\/$/, '') : path;
   throw new InvalidRequestError(`deploy_path ${problem}: ${path}`, { deploy_path: problem });
@@ -161,13 +196,13 @@ export function fillHostSettings(settings: PhysicalSettings, known: TemplateValu
     undrainCommand: command('undrain_command', settings.undrainCommand),
     transfer: settings.transfer,
     health: {
-      url: url === undefined ? undefined : fillTemplate(url, values, 'health_check_url'),
+      url: url === undefined ? undefined : fillUrl(url, values, 'health_check_url'),
       from: settings.healthCheckFrom,
       command: command('health_check_command', settings.healthCheckCommand),
       timeoutSeconds: settings.healthCheckTimeout,
       minHealthySeconds: settings.minHealthySeconds,
     },
-    environment: { ...Object.fromEntries(env), ...settings.secrets },
+    environment: { ...Object.fromEntries(env), ...settings.secrets, ...exportedValues(values) },
     secretValues: Object.values(settings.secrets),
     sharedPaths: settings.sharedPaths,
     keepReleases: settings.keepReleases,
