@@ -12,7 +12,6 @@ import {
   fillUrl,
   gitCommitProblem,
   gitTagProblem,
-  kubeconfigProblem,
   Name,
   parseHost,
   plainProblem,
@@ -23,6 +22,7 @@ import {
   templateProblem,
   withoutTrailing,
 } from './index.js';
+import { kubeconfigProblem } from './config/kubeconfig.js';
 import { valueProblems } from './deployers/physical/value-problems.js';
 
 /** Milliseconds. A megabyte takes some ten of them; what goes back and forth takes minutes. */

@@ -12,8 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { makeRepository } from '../git/repository.fixture.js';
-import { findBuildUser } from '../sandbox/build-user.js';
 import { createSandbox } from '../sandbox/sandbox.js';
+import { TEST_USERS } from '../sandbox/users.fixture.js';
 import type { RunnerDeps } from '../task/runner-deps.js';
 import { runTaskHandler } from './run-task.js';
 
@@ -48,8 +48,9 @@ describeHere('a deployer who ships another repository by an address with the sam
     deps = {
       ...runtime.deps,
       artifacts: createFolderArtifactStore(join(folder, 'artifacts')),
-      sandbox: await createSandbox({ user: await findBuildUser('nobody') }),
+      sandbox: await createSandbox({ users: TEST_USERS, unconfined: true }),
       knownHostsFile: join(folder, 'known_hosts'),
+      privateGit: true,
       packageRules: { hosts: new Set() },
     };
   });

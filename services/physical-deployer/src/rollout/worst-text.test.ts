@@ -29,7 +29,8 @@ it.each<[string, (text: string) => unknown]>([
 });
 
 it('a host that sends nothing but the beginnings of marks does not stop the deployer', () => {
-  const reader = { onData: () => undefined, onMark: () => undefined };
+  const ignore = () => undefined;
+  const reader = { onData: ignore, onMark: ignore, marks: { a: 1 }, onExcess: ignore };
   const mark = `\x1e${nonce} `;
   const parse = (text: string): void => createMarkedOutput(nonce, reader)(Buffer.from(text));
   const texts = [mark, `${mark}a`, '\x1e', `\x1e${nonce}`, `${mark}\n`].map((it) => megabyteOf(it));
