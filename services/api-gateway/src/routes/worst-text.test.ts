@@ -46,7 +46,9 @@ describePostgres('one request does not stop the gateway', () => {
 
   it('headers of the largest size, at their worst', async () => {
     const began = processMs();
-    expect(() => bearerToken({ headersDistinct: { authorization: [megabyteOf(' ', 'Bearer', '\0')] } })).toThrow('Send a token');
+    expect(() =>
+      bearerToken({ headersDistinct: { authorization: [megabyteOf(' ', 'Bearer', '\0')] } }),
+    ).toThrow('Send a token');
     const row = ' ;='.repeat(4000);
     for (const name of ['Cookie', 'Authorization', 'Idempotency-Key', 'Last-Event-ID', 'Accept']) {
       await gateway.send('POST', '/versions', { headers: { [name]: `x${row}x` }, body: {} });
