@@ -1,5 +1,6 @@
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
+import { serverAt } from '@floy/testing/server-at';
 import { startTcpProxy, type TcpProxy } from '@floy/testing/tcp-proxy';
 import { waitFor } from '@floy/testing/wait-for';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
@@ -16,8 +17,7 @@ describeHere('the logs of many hosts', () => {
   beforeAll(async () => {
     own = await createTestDatabase();
     await own.query('ALTER TABLE task_logs DROP CONSTRAINT task_logs_task_id_fkey');
-    const { hostname, port } = new URL(own.url);
-    proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+    proxy = await startTcpProxy(serverAt(own.url));
     const url = proxy.through(own.url);
     database = createDatabase({ url, applicationName: 'test', poolSize: 2 });
   });
