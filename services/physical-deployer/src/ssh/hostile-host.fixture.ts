@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import ssh2, { type Connection, type ServerChannel } from 'ssh2';
 
 /** The protocol of one connection, of which ssh2 shows nothing: a hostile host says what it likes. */
@@ -57,7 +58,8 @@ export async function startHostileHost(hostKey: string, ways: HostileWays): Prom
       accept().on('exec', (acceptExec) => {
         const channel = acceptExec();
         channel.on('error', () => undefined);
-        connection.on('close', () => channel.destroy());
+        // The channel's own `destroy` only says goodbye: a flood would go on for ever.
+        connection.on('close', () => void Duplex.prototype.destroy.call(channel));
         let heard = '';
         const listen = (chunk: Buffer): void => {
           heard += chunk.toString('latin1');
