@@ -154,8 +154,10 @@ describeHere('work and the errors it meets', () => {
       return { done: true };
     });
     await ends(1);
-    expect(recorded.outcomes()).toEqual(['error']);
-    expect(await message()).toMatchObject({ errors: 1, outages: 0 });
+    expect(new Set(recorded.outcomes())).toEqual(new Set(['error']));
+    // It comes back at once, and may have failed again by now.
+    const { errors, outages } = await message();
+    expect([errors > 0, outages]).toEqual([true, 0]);
   });
 
   it('does not count one that was too slow while Postgres or the way there stood still', async () => {
