@@ -60,9 +60,9 @@ export async function* strictTar(archive: AsyncIterable<Buffer>): AsyncGenerator
       const { type, size } = readHeader(header);
       if ('xgLK'.includes(type)) {
         if (size > HEADER_LIMIT_BYTES) throw new VerdictError('The archive has a header too large');
+        checkOrder(renames, type);
         // A reader of tar may stop at one, or take the next entry for its contents.
         if (size === 0) throw new VerdictError('The archive has an extended header of nothing');
-        checkOrder(renames, type);
         renames.add(type);
         wanted = { type, size };
         if (type === 'g') renames = new Set();
