@@ -1,15 +1,47 @@
-import { lstat, realpath } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { lstat, readlink, realpath } from 'node:fs/promises';
+import { dirname, join, resolve, sep } from 'node:path';
 
 /**
  * Why a stranger could put another folder in the place of this one, or of one above it: a sentence
  * for an error; undefined when nobody can. A group that may write counts as strangers, unless it is
  * the own primary group of this process.
  *
- * @param path has to be there; links in it are followed first
+ * @param path has to be there; links on the way to it count too
  * @param ours user ids that are trusted beside root
  */
 export async function exchangeable(
+  path: string,
+  ours: readonly number[],
+): Promise<string | undefined> {
+  return (await exchangeableLink(path, ours)) ?? exchangeableFolder(path, ours);
+}
+
+/**
+ * As `exchangeable`, of the links on the way alone: one leads where its owner says, and so does one
+ * in a folder of somebody else's. What is not there yet is nobody's.
+ */
+export async function exchangeableLink(
+  path: string,
+  ours: readonly number[],
+): Promise<string | undefined> {
+  let at: string = sep;
+  for (const part of resolve(path).split(sep)) {
+    const holder = at;
+    at = join(at, part);
+    const found = await lstat(at).catch(() => undefined);
+    if (found === undefined) return undefined;
+    if (!found.isSymbolicLink()) continue;
+    const { uid } = found;
+    if (uid !== 0 && !ours.includes(uid)) return `the link ${at} belongs to another user (${uid})`;
+    const why = await exchangeable(holder, ours);
+    if (why !== undefined) return `${at} is a link, and ${why}`;
+    const beyond = await exchangeableLink(resolve(holder, await readlink(at)), ours);
+    if (beyond !== undefined) return beyond;
+  }
+  return undefined;
+}
+
+async function exchangeableFolder(
   path: string,
   ours: readonly number[],
 ): Promise<string | undefined> {

@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import {
   chmod,
   chown,
+  lchown,
   mkdir,
   mkdtemp,
+  readdir,
   realpath,
   rename,
   rm,
@@ -134,6 +136,31 @@ describeAsRoot('another user of the machine', () => {
     await chmod(file, 0o644);
     expect(take()).toBe(0);
     await expect(lockHome(home)).rejects.toThrow(`Others could hold the lock ${file}`);
+  });
+
+  it('cannot lead Floy from the folder that was looked at to another one, by a link', async () => {
+    const theirs = join(home, 'theirs');
+    await mkdir(join(home, 'of-root'));
+    await mkdir(theirs);
+    // A link of their own in a folder where everybody may make some, as /tmp is.
+    await chmod(home, 0o1777);
+    const link = join(home, 'floy');
+    await symlink(join(home, 'of-root'), link);
+    await lchown(link, nobody, nobody);
+    await expect(lockHome(link)).rejects.toThrow(`the link ${link} belongs to another user`);
+    await expect(lockHome(join(link, 'new'))).rejects.toThrow('belongs to another user');
+    expect(await readdir(join(home, 'of-root'))).toEqual([]);
+    // A link of ours that leads to theirs, and one of ours in a folder of theirs.
+    await symlink(link, join(home, 'ours'));
+    await expect(lockHome(join(home, 'ours'))).rejects.toThrow(`the link ${link} belongs`);
+    await symlink(join(home, 'of-root'), join(theirs, 'floy'));
+    await chown(theirs, nobody, nobody);
+    await expect(lockHome(join(theirs, 'floy'))).rejects.toThrow(`${theirs} belongs to another`);
+    // What was looked at is what is used.
+    await lchown(link, 0, 0);
+    const lock = await lockHome(link);
+    expect(lock.folder).toBe(join(home, 'of-root'));
+    await lock.release();
   });
 
   it('cannot give Floy a folder, or one below its own', async () => {

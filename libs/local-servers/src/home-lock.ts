@@ -2,12 +2,14 @@ import { close, ftruncate, write } from 'node:fs';
 import { chmod, mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { exchangeable, ownUid } from './exchangeable.js';
+import { exchangeable, exchangeableLink, ownUid } from './exchangeable.js';
 import { lockFile } from './file-lock.js';
 import { readIfThere } from './kept-file.js';
 
 /** The right to be the only Floy on a data folder. */
 export interface HomeLock {
+  /** The folder itself, without links on the way: nobody can lead it elsewhere by now. */
+  readonly folder: string;
   release(): Promise<void>;
 }
 
@@ -19,8 +21,14 @@ export interface HomeLock {
  * @throws Error naming the holder's process id, or the folder
  */
 export async function lockHome(home: string): Promise<HomeLock> {
-  await openHomeFolder(home);
-  const file = join(await realpath(home), 'lock');
+  await refuse(home, await exchangeableLink(home, [ownUid()]));
+  const made = await mkdir(home, { recursive: true });
+  const folder = await ownHome(home);
+  if (made !== undefined || (await readdir(folder)).length === 0) {
+    // Postgres, run as another user by root, has to pass through; what is secret has mode 0600.
+    await chmod(folder, process.getuid?.() === 0 ? 0o711 : 0o700);
+  }
+  const file = join(folder, 'lock');
   const descriptor = await lockFile(file);
   if (descriptor === undefined) {
     const holder = (await readIfThere(file))?.trim() || 'unknown';
@@ -32,21 +40,28 @@ export async function lockHome(home: string): Promise<HomeLock> {
   await promisify(ftruncate)(descriptor, 0);
   const text = Buffer.from(`${process.pid}\n`);
   await promisify(write)(descriptor, text, 0, text.length, 0);
-  return { release: () => promisify(close)(descriptor) };
+  return { folder, release: () => promisify(close)(descriptor) };
 }
 
-/** A folder that others use already keeps its mode: it may be anything that FLOY_HOME names. */
-async function openHomeFolder(home: string): Promise<void> {
-  const made = await mkdir(home, { recursive: true });
+/**
+ * The data folder without links on the way, if it is there and nobody else can change or exchange it.
+ * It may be anything that FLOY_HOME names.
+ *
+ * @throws Error saying who could
+ */
+export async function ownHome(home: string): Promise<string> {
   const isOpen = ((await stat(home)).mode & 0o002) !== 0;
-  const why = isOpen ? `everybody may write to ${home}` : await exchangeable(home, [ownUid()]);
-  if (why !== undefined) {
-    throw new Error(
-      `Others could change the data folder ${home}, because ${why}: ` +
-        "set FLOY_HOME to a folder of Floy's own",
-    );
-  }
-  if (made === undefined && (await readdir(home)).length > 0) return;
-  // Postgres, run as another user by root, has to pass through; what is secret has mode 0600.
-  await chmod(home, process.getuid?.() === 0 ? 0o711 : 0o700);
+  await refuse(
+    home,
+    isOpen ? `everybody may write to ${home}` : await exchangeable(home, [ownUid()]),
+  );
+  return realpath(home);
+}
+
+async function refuse(home: string, why: string | undefined): Promise<void> {
+  if (why === undefined) return;
+  throw new Error(
+    `Others could change the data folder ${home}, because ${why}: ` +
+      "set FLOY_HOME to a folder of Floy's own",
+  );
 }

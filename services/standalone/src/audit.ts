@@ -3,6 +3,7 @@ import { readCheckpoint, writeCheckpoint } from '@floy/database/audit/audit-seal
 import { verifyAudit } from '@floy/database/audit/verify-audit';
 import { createDatabase } from '@floy/database/database';
 import { defaultHome } from '@floy/local-servers/default-home';
+import { ownHome } from '@floy/local-servers/home-lock';
 import { readIfThere } from '@floy/local-servers/kept-file';
 import { startPostgres } from '@floy/local-servers/postgres';
 import { createSealer, parseEncryptionKeys } from '@floy/secrets/sealing';
@@ -35,7 +36,10 @@ async function verify(
   const checkpoint = kept === undefined ? undefined : readCheckpoint(kept);
   if (action !== 'verify' || more.length > 0 || (kept !== undefined && checkpoint === undefined))
     throw new ConfigError({ arguments: `are ${USAGE}` });
-  const folder = config.FLOY_HOME ?? (await defaultHome(clone));
+  const needsHome =
+    config.FLOY_DATABASE_URL === undefined || config.FLOY_ENCRYPTION_KEY === undefined;
+  const home = config.FLOY_HOME ?? (await defaultHome(clone));
+  const folder = needsHome ? await ownHome(home) : home;
   const keys =
     config.FLOY_ENCRYPTION_KEY ?? (await readIfThere(join(folder, 'encryption-key')))?.trim();
   if (keys === undefined)

@@ -48,8 +48,8 @@ export async function openHome(
         'must be set with FLOY_DATABASE_URL: a key in a local folder is lost with it',
     });
   }
-  const folder = config.FLOY_HOME ?? (await defaultHome(clone));
-  const lock = await lockHome(folder);
+  const lock = await lockHome(config.FLOY_HOME ?? (await defaultHome(clone)));
+  const { folder } = lock;
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(closers.map((stop) => stop()));

@@ -34,6 +34,8 @@ describe('a package over https', () => {
       response.writeHead(200, { 'content-length': '100' }).write('x');
       setImmediate(() => response.destroy());
     },
+    '/switches': (_request, response) =>
+      response.socket?.write('HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n'),
     '/silent': () => undefined,
     '/stalls': (_request, response) => response.write('x'),
     '/drips': (_request, response) => {
@@ -115,6 +117,7 @@ describe('a package over https', () => {
   it.each([
     ['/broken', {}, 'answered 502'],
     ['/cut', {}, 'could not be fetched'],
+    ['/switches', {}, 'without an answer'],
     ['/silent', { idleSeconds: 0.2 }, 'sent nothing'],
     ['/stalls', { idleSeconds: 0.2 }, 'sent nothing'],
   ])('%s may be tried again', async (path, limits, reason) => {

@@ -87,6 +87,10 @@ function ask(target: PackageAddress, options: FetchPackage): Promise<IncomingMes
     sent.once('timeout', () => sent.destroy(silent(url, limits)));
     sent.once('error', (error) => reject(failure(error, url)));
     sent.once('response', resolve);
+    // Else nobody would be told of one that switches protocols, which is no answer.
+    sent.once('close', () =>
+      reject(failure(new Error('the connection ended without an answer'), url)),
+    );
     sent.end();
   });
 }

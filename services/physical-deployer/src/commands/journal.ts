@@ -34,8 +34,9 @@ FLOY_JOURNAL
 /**
  * Prints what the kernel says of the members of the process group that stands in `group`, a line
  * each, also of those of other users, which a signal does not find. Those that have ended and are
- * reaped by nobody do not count.
+ * reaped by nobody do not count. The line has to go on as the kernel's do: any user can name a
+ * process, in 15 bytes, like the beginning of one.
  */
 export function membersOf(group: string): string {
-  return `grep -h -E "\\\\) [^XZ] [0-9]+ ${group} " /proc/[0-9]*/stat 2>/dev/null`;
+  return `grep -h -E "\\\\) [^XZ] [0-9]+ ${group}( -?[0-9]+){40,}\$" /proc/[0-9]*/stat 2>/dev/null`;
 }

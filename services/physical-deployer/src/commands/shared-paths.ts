@@ -8,7 +8,8 @@ import { quote } from '../ssh/quote.js';
  * have root write elsewhere. So a path is gone part by part: after each part the kernel is asked where
  * that has led, and whatever is done after it is done in that folder, wherever its name leads by then.
  * What is new is unpacked in a folder that only this user can write to, and renamed from there, as a
- * rename replaces a link and follows none.
+ * rename replaces a link and follows none. That folder too may have been exchanged for a link to
+ * another one of this user's before it was entered, so it is asked where that has led.
  */
 export const SHARE = `no() { echo "shared_paths: $path: $1" >&2; exit 1; }
 enter() {
@@ -36,8 +37,10 @@ bring() (
 keep() (
   cd -P ../shared || exit 1
   reach "$@"
+  here=$(pwd -P)
   box=.floy-$epoch.$$
-  mkdir "./$box" && cd -P "./$box" && [ -O . ] || no "nothing can be made there"
+  mkdir "./$box" && cd -P "./$box" && [ "$(pwd -P)" = "$here/$box" ] && [ -O . ] &&
+    [ -z "$(ls -A)" ] || no "nothing can be made there"
   tar -xof - || no "what the release brings could not be unpacked there"
   mv -fT "./$name" "../$name" || no "$name could not be put there"
   cd -P .. && rmdir "./$box"

@@ -103,6 +103,18 @@ describeHere('the health of a host', () => {
     expect(nobody.message).toContain('could not be reached');
   });
 
+  it.each(['host', 'deployer'] as const)(
+    'a service that answers 101 does not hold the release, asked from the %s',
+    async (from) => {
+      const switching = await failure(
+        roll({ health: { ...health, url, from } }, (response) => {
+          response.socket?.write('HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n');
+        }),
+      );
+      expect(switching.message).toContain('without an answer');
+    },
+  );
+
   it('commands count as much', async () => {
     const status = await failure(roll({ health, statusCommand: 'echo dead; exit 3' }));
     expect(status.message).toBe(

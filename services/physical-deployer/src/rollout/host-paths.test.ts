@@ -126,6 +126,40 @@ describeHere('an application that puts links where root writes', () => {
     expect(outcomes.filter((outcome) => outcome !== 'staged').join('\n')).toContain('shared_paths');
   });
 
+  it('in the place of the folder that root unpacks in has nothing of root overwritten or moved', async () => {
+    // Root's own, as `/etc` is.
+    const victim = join(fixture.folder, `victim-${Math.random()}`);
+    await mkdir(join(victim, 'etc/data'), { recursive: true });
+    await writeFile(join(victim, 'etc/data/important'), 'of root');
+    const script = `const fs = require('fs'); let n = 0; console.log('ready');
+      for (;;) for (const name of fs.readdirSync('.')) if (name.startsWith('.floy-')) try {
+        if (fs.lstatSync(name).isSymbolicLink()) continue;
+        fs.renameSync(name, '.moved-' + n++); fs.symlinkSync(process.argv[1], name);
+      } catch {}`;
+    await mkdir(place('shared', 'logs/data'));
+    await chown(place('shared', 'logs/data'), APP, APP);
+    attacker = spawn(process.execPath, ['-e', script, join(victim, 'etc')], {
+      cwd: place('shared', 'logs'),
+      uid: APP,
+      gid: APP,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    await once(attacker.stdout!, 'data');
+    for (let turn = 0; turn < 5; turn += 1) {
+      await rm(place('shared', 'logs/data'), { recursive: true, force: true });
+      const made = await fixture.release(deployPath, {
+        files: { 'app.txt': 'v2', 'logs/data/seed': 'of the release' },
+        settings: { sharedPaths: ['logs/data'] },
+      });
+      await stageHost(fixture.hosts, fixture.work({ retryCount: 0 }), made).catch(() => undefined);
+      expect(await readdir(victim, { recursive: true })).toEqual([
+        'etc',
+        'etc/data',
+        'etc/data/important',
+      ]);
+    }
+  });
+
   it.each(['releases', '.floy'])('or owned %s once has its next release refused', async (name) => {
     await rename(place(name), join(fixture.folder, `moved-${Math.random()}`));
     await symlink(outside, place(name));

@@ -1,5 +1,6 @@
-import { VerdictError } from '@floy/domain';
+import { messageOf, VerdictError } from '@floy/domain';
 import { needsSshd } from '@floy/testing/needs';
+import { waitFor } from '@floy/testing/wait-for';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -180,6 +181,25 @@ describeHere('a hostile host', () => {
     });
     const attacked = (own: HostWork): Promise<unknown> => releasesOn(hosts, own, '/srv/app');
     expect(await failed(attacked, work)).toContain('that nothing asked for');
+  });
+
+  it('that prints without end once its script is over is left by name', async () => {
+    const work = await attackedBy({
+      shell: (channel, nonce) => {
+        for (const stream of [channel, channel.stderr])
+          stream.write(`${mark(nonce, 'start')}${mark(nonce, 'done 0')}`);
+        writeWithoutEnd(channel, () => 'x'.repeat(32_000));
+      },
+    });
+    let left: AbortSignal | undefined;
+    await hosts.pool.use(work, async (client) => {
+      expect((await client.run('true')).code).toBe(0);
+      left = client.ended;
+    });
+    await waitFor('it to be left', async () => left?.aborted);
+    expect(messageOf(left?.reason)).toMatch(ADDRESS);
+    expect(messageOf(left?.reason)).toContain('while nothing ran');
+    expect(hosts.pool.open()).toBe(0);
   });
 
   it('that takes packets of no bytes does not stop the process', async () => {

@@ -90,7 +90,11 @@ function ask(
       call.destroy();
     };
     within.addEventListener('abort', late);
-    call.once('close', () => within.removeEventListener('abort', late));
+    call.once('close', () => {
+      within.removeEventListener('abort', late);
+      // Else nobody would be told of one that switches protocols, which is no answer.
+      reject(new Error('the connection ended without an answer'));
+    });
     call.on('error', reject);
     call.end();
   });

@@ -40,6 +40,8 @@ export interface RemoteShell {
   close(): void;
 }
 
+/** What a host may print between two scripts. */
+const IDLE_BYTES = 1024 * 1024;
 /** How long output may still arrive after the shell itself has ended. */
 const LAST_OUTPUT_MS = 1000;
 
@@ -105,8 +107,16 @@ export function createRemoteShell(
     const text = `The remote shell ended before the command: ${how}${said && `, saying: ${said}`}`;
     close(new CouldNotTellError(text));
   };
-  channel.on('data', (chunk: Buffer) => feeds?.out(chunk));
-  channel.stderr.on('data', (chunk: Buffer) => feeds?.err(chunk));
+  // Nobody waits for what comes between two scripts but the last words of the one before.
+  let idle = 0;
+  const unasked = (chunk: Buffer): void => {
+    idle += chunk.length;
+    if (idle > IDLE_BYTES) onExcess(`printed more than ${IDLE_BYTES} bytes while nothing ran`);
+  };
+  channel.on('data', (chunk: Buffer) => (feeds === undefined ? unasked(chunk) : feeds.out(chunk)));
+  channel.stderr.on('data', (chunk: Buffer) =>
+    feeds === undefined ? unasked(chunk) : feeds.err(chunk),
+  );
   channel.on('exit', (code: number | null, signal?: string) => {
     const how = code === null ? `killed by ${saidText(signal ?? 'a signal')}` : `exit code ${code}`;
     setTimeout(() => ended(how), LAST_OUTPUT_MS).unref();
@@ -123,6 +133,7 @@ export function createRemoteShell(
       let waiting = 2;
       let source: Readable | undefined;
       state = 'busy';
+      idle = 0;
 
       const settle = (): void => {
         clearTimeout(timer);

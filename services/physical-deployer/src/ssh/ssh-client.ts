@@ -16,6 +16,8 @@ import { saidText } from './said-text.js';
 export interface SshClient {
   readonly fingerprint: string;
   readonly closed: boolean;
+  /** Aborts when the connection has ended, with the reason. */
+  readonly ended: AbortSignal;
   /**
    * Carries out a POSIX shell script.
    *
@@ -131,6 +133,7 @@ export async function connectSsh(
 
   return {
     fingerprint,
+    ended,
     get closed() {
       return ended.aborted;
     },
