@@ -38,5 +38,5 @@ FLOY_JOURNAL
  * process, in 15 bytes, like the beginning of one.
  */
 export function membersOf(group: string): string {
-  return `grep -h -E "\\\\) [^XZ] [0-9]+ ${group}( -?[0-9]+){40,}\$" /proc/[0-9]*/stat 2>/dev/null`;
+  return `grep -h -E "\\\\) [^XZ] [0-9]+ ${group}( -?[0-9]+){40,}$" /proc/[0-9]*/stat 2>/dev/null`;
 }
