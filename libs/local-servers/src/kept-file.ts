@@ -18,6 +18,25 @@ export async function writePrivately(path: string, text: string): Promise<void> 
   await rename(draft, path);
 }
 
+/**
+ * What the file holds; made where nothing needs it yet.
+ *
+ * @param needed whether there is something that only the lost one opens
+ * @throws Error naming the file, where it is needed and not there
+ */
+export async function neededSecret(
+  path: string,
+  needed: Promise<boolean>,
+  make?: () => string,
+): Promise<string> {
+  if ((await needed) && !(await readIfThere(path))?.trim()) {
+    throw new Error(
+      `${path} is missing, and the data beside it cannot be used without it: bring the file back`,
+    );
+  }
+  return keptSecret(path, make);
+}
+
 /** What the file holds, or what `make` answers, written there first. */
 export async function keptSecret(
   path: string,

@@ -9,6 +9,9 @@ const run = promisify(execFile);
 /** The superuser and owner of everything in an embedded server. */
 export const POSTGRES_ROLE = 'floy';
 
+/** The folder in that of a Postgres which belongs to the server's user. */
+export const CLUSTER = 'cluster';
+
 /** How a data folder is made. */
 export interface ClusterPlan {
   readonly initdb: string;
@@ -17,6 +20,11 @@ export interface ClusterPlan {
   readonly user: ServerUser | undefined;
   readonly password: string;
   readonly durable: boolean;
+}
+
+/** Whether a Postgres has its data below this folder, the one that `startPostgres` is given. */
+export function hasCluster(folder: string): Promise<boolean> {
+  return exists(join(folder, CLUSTER, 'data'));
 }
 
 /** Makes the data folder unless it is there; one that was cut short is made anew. */

@@ -1,9 +1,9 @@
 import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { adoptServer, orEnd } from './adopt-server.js';
-import { keptSecret } from './kept-file.js';
+import { neededSecret } from './kept-file.js';
 import { poll } from './poll.js';
-import { ensureCluster, POSTGRES_ROLE } from './postgres-cluster.js';
+import { CLUSTER, ensureCluster, hasCluster, POSTGRES_ROLE } from './postgres-cluster.js';
 import { postgresBinaries } from './postgres-binaries.js';
 import { answersQueries, ensureDatabase, findPostmaster } from './postgres-probe.js';
 import {
@@ -64,9 +64,9 @@ export async function startPostgres(options: StartPostgres): Promise<RunningPost
   const sockets = await openSocketFolder(folder, POSTGRES_SOCKET, user);
   const durable = options.durable ?? true;
   const logFile = join(folder, 'postgres.log');
-  const password = await keptSecret(join(folder, 'password'));
+  const password = await neededSecret(join(folder, 'password'), hasCluster(folder));
   const { initdb, postgres } = await postgresBinaries(folder, user);
-  const cluster = join(folder, 'cluster');
+  const cluster = join(folder, CLUSTER);
   const data = await realpath(
     await ensureCluster({ initdb, folder: cluster, user, password, durable }),
   );

@@ -45,10 +45,11 @@ export function finishMessage(tx: Transaction, id: string): void {
   tx.atEnd('UPDATE messages SET done_at = clock_timestamp() WHERE id = ?', [id]);
 }
 
-/** Has a message come back at a time that its work asked for. */
+/** Has a message come back at a time that its work asked for: nobody has died of it until then. */
 export async function putOff(tx: Transaction, id: string, at: Date): Promise<void> {
   await tx.execute(
-    'UPDATE messages SET due_at = ?, publish_at = ?, publishes = 0, outages = 0 WHERE id = ?',
+    `UPDATE messages SET due_at = ?, publish_at = ?, publishes = 0, claims = 0, outages = 0
+     WHERE id = ?`,
     [at, at, id],
   );
 }

@@ -65,15 +65,17 @@ describeHere('a queue that somebody has poisoned', () => {
     await own.drop();
   });
 
-  async function start(handle = async (): Promise<void> => undefined): Promise<void> {
+  type Answer = { later: Date } | undefined;
+  const given: string[] = [];
+  async function start(handle: () => Promise<Answer> = async () => undefined): Promise<void> {
     const handlers: HandlersOf<typeof queue> = {
       'start-deployment': {
         handle: async (_, { deployment_id }) => {
-          await handle();
+          const answer = await handle();
           seen.push(deployment_id);
-          return { done: true };
+          return answer ?? { done: true };
         },
-        dead: async () => undefined,
+        dead: async (_, __, reason) => void given.push(reason),
       },
       'deployment-ended': { handle: async () => ({ done: true }), dead: async () => undefined },
     };
@@ -143,6 +145,7 @@ describeHere('a queue that somebody has poisoned', () => {
       most = Math.max(most, (active += 1));
       await held;
       active -= 1;
+      return undefined;
     });
     // Two are taken from the queue before it is poisoned, or after: the slots are the same.
     await send('one');
@@ -155,6 +158,44 @@ describeHere('a queue that somebody has poisoned', () => {
     go();
     await waitFor('all to be done', () => seen.length === 4, { timeoutMs: 20_000 });
     expect(most).toBe(2);
+  }, 30_000);
+
+  const forge = async (name: string, data: string, fields: string[] = []): Promise<void> => {
+    const job = ['name', 'start-deployment', 'data', data, 'opts', '{}', 'timestamp', '1'];
+    const more = ['delay', '0', 'priority', '0', ...fields];
+    await redis.command('HSET', key(name), ...job, ...more);
+    await redis.command('LPUSH', key('wait'), name);
+    await redis.command('ZADD', key('marker'), '0', '0');
+  };
+
+  it('has no message given up by jobs that say to have been begun before', async () => {
+    await start(async () => ({ later: new Date(Date.now() + 30_000) }));
+    await works('waits');
+    const [message] = await own.query<{ id: string }>(
+      "SELECT id FROM messages WHERE subject = 'waits'",
+    );
+    for (let n = 1; n <= 12; n += 1) {
+      await forge(`f${n}`, JSON.stringify({ id: message?.id }), ['ats', '7']);
+      await waitFor('it to be taken', () => seen.length > n);
+    }
+    expect(given).toEqual([]);
+    expect(await own.query("SELECT claims, done_at FROM messages WHERE subject = 'waits'")).toEqual(
+      [{ claims: 0, done_at: null }],
+    );
+  }, 30_000);
+
+  it('does not hold a process up by one job of many megabytes', async () => {
+    await start();
+    let longest = 0;
+    let last = performance.now();
+    const ticks = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 10);
+    await forge('big', `{"id":[${'[],'.repeat(5_000_000)}1]}`);
+    await works('behind it');
+    clearInterval(ticks);
+    expect(longest).toBeLessThan(1500);
   }, 30_000);
 
   it('is named, with the reason, for as long as it stands', async () => {

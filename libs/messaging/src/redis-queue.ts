@@ -1,4 +1,3 @@
-import { Queue, Worker } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import {
   jobOptions,
@@ -10,6 +9,7 @@ import {
   type JobData,
 } from './bullmq-jobs.js';
 import type { QueueBackend } from './job-queue.js';
+import { SmallJobQueue, SmallJobWorker } from './small-jobs.js';
 
 type RedisAddress = Pick<RedisOptions, 'path' | 'username' | 'password' | 'db'> & { url?: string };
 
@@ -46,7 +46,7 @@ export function createRedisBackend(url: string): QueueBackend {
     check: () => refuseEviction(url),
     queue: (name) =>
       jobQueue(
-        new Queue(name, {
+        new SmallJobQueue(name, {
           connection: producer,
           defaultJobOptions: jobOptions,
         }),
@@ -54,7 +54,7 @@ export function createRedisBackend(url: string): QueueBackend {
       ),
     worker: (name, process, options) =>
       jobWorker(
-        new Worker<JobData>(name, processJob(process), {
+        new SmallJobWorker<JobData>(name, processJob(process), {
           connection: consumer,
           ...workerOptions,
           ...options,

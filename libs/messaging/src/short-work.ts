@@ -73,7 +73,13 @@ async function raiseClaims(
 ): Promise<void> {
   await database.transaction(async (tx) => {
     const row = await lockMessage(tx, id, kind);
-    if (row) await tx.execute('UPDATE messages SET claims = claims + 1 WHERE id = ?', [id]);
+    if (!row) return;
+    // As often as it was published again at most: that is written here, while a queue's word that it
+    // has begun a job before may be anybody's.
+    await tx.execute(
+      'UPDATE messages SET claims = claims + 1 WHERE id = ? AND claims < publishes',
+      [id],
+    );
   });
 }
 

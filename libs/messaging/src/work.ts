@@ -72,11 +72,7 @@ export function createWork(
         await write(tx);
         finishMessage(tx, message.id);
       }),
-    later: (at) =>
-      end('later', async (tx) => {
-        await tx.execute('UPDATE messages SET claims = claims - 1 WHERE id = ?', [message.id]);
-        await putOff(tx, message.id, at);
-      }),
+    later: (at) => end('later', (tx) => putOff(tx, message.id, at)),
   };
   return work;
 }

@@ -19,11 +19,22 @@ type ArchiveKind = 'file' | 'folder' | 'link' | 'hardlink';
 
 /** Bounds of what an archive may become on a disk. */
 export interface ArchiveLimits {
+  /** Files, links, and folders, also those that are in the name of another entry only. */
   readonly entries: number;
   readonly bytes: number;
 }
 
 const LIMITS: ArchiveLimits = { entries: 500_000, bytes: 20 * 1024 ** 3 };
+/** Of a path and of a link's target: Linux takes no longer one. */
+const LONGEST_PATH = 4096;
+/** Of all paths and targets together, which whoever reads the archive may have to keep. Characters. */
+const LONGEST_PATHS = 64 * 1024 * 1024;
+
+/** What has come so far at a path, and below it. */
+interface Place {
+  kind: ArchiveKind;
+  readonly below: Map<string, Place>;
+}
 const KINDS: Readonly<Partial<Record<string, ArchiveKind>>> = {
   file: 'file',
   directory: 'folder',
@@ -49,20 +60,21 @@ export async function* archiveEntries(
   const reader = extract();
   plain.once('error', (error) => reader.destroy(error));
   plain.pipe(reader);
-  const kinds = new Map<string, ArchiveKind>();
+  const root: Place = { kind: 'folder', below: new Map() };
+  const seen = { root, entries: 0 };
   let bytes = 0;
-  let entries = 0;
+  let letters = 0;
   try {
     for await (const entry of reader) {
       const { header } = entry;
       bytes += header.size ?? 0;
-      entries += 1;
-      if (entries > limits.entries || bytes > limits.bytes) {
+      letters += header.name.length + (header.linkname?.length ?? 0);
+      const checked = checkedEntry(header, seen);
+      if (seen.entries > limits.entries || bytes > limits.bytes || letters > LONGEST_PATHS) {
         throw new VerdictError(
-          `The archive is too large: ${entries} entries, ${bytes} bytes when unpacked`,
+          `The archive is too large: ${seen.entries} entries, ${bytes} bytes when unpacked, ${letters} letters in names`,
         );
       }
-      const checked = checkedEntry(header, kinds);
       if (checked !== undefined) yield { ...checked, contents: entry };
       entry.resume();
     }
@@ -77,14 +89,16 @@ export async function* archiveEntries(
 /** The entry, or undefined for the folder that everything lands in. */
 function checkedEntry(
   header: Header,
-  kinds: Map<string, ArchiveKind>,
+  seen: { readonly root: Place; entries: number },
 ): Omit<ArchiveEntry, 'contents'> | undefined {
   const { name, mode, linkname } = header;
   const refuse = (why: string): never => {
-    throw new VerdictError(`The archive has an entry that ${why}: ${JSON.stringify(name)}`);
+    const shown = name.length > 500 ? `${name.slice(0, 500)}…` : name;
+    throw new VerdictError(`The archive has an entry that ${why}: ${JSON.stringify(shown)}`);
   };
   const kind = KINDS[header.type ?? ''] ?? refuse('is of an unknown kind');
   const target = linkname ?? '';
+  if (name.length > LONGEST_PATH || target.length > LONGEST_PATH) refuse('has too long a name');
   const path = normal(name);
   const parts = path.split('/');
   if (name.startsWith('/')) refuse('is absolute');
@@ -93,28 +107,43 @@ function checkedEntry(
   if (path === '') return kind === 'folder' ? undefined : refuse('stands for the whole folder');
   if (path.startsWith('.floy-')) refuse("has a name of Floy's own");
   if (kind !== 'folder' && name.endsWith('/')) refuse('is named as a folder and is none');
-  for (let depth = 1; depth < parts.length; depth += 1) {
-    const above = parts.slice(0, depth).join('/');
-    const found = kinds.get(above) ?? 'folder';
-    if (found === 'link' || found === 'hardlink') refuse('goes through a link');
-    if (found === 'file') refuse('goes through a file');
-    kinds.set(above, 'folder');
+  let above = seen.root;
+  const at = (part: string, made: ArchiveKind): Place => {
+    const before = above.below.get(part);
+    if (before !== undefined) return before;
+    seen.entries += 1;
+    const place = { kind: made, below: new Map() };
+    above.below.set(part, place);
+    return place;
+  };
+  for (const part of parts.slice(0, -1)) {
+    above = at(part, 'folder');
+    if (above.kind === 'link' || above.kind === 'hardlink') refuse('goes through a link');
+    if (above.kind === 'file') refuse('goes through a file');
   }
-  const before = kinds.get(path);
-  if (before !== undefined && (before !== 'folder' || kind !== 'folder')) refuse('comes twice');
+  const last = parts.at(-1) ?? '';
+  const before = above.below.get(last);
+  if (before !== undefined && (before.kind !== 'folder' || kind !== 'folder'))
+    refuse('comes twice');
   if (kind === 'file' && (mode & SET_ID) !== 0) refuse('gives the rights of its owner to others');
   if (kind === 'link' && leaves(parts, target)) {
     refuse(`is a link that leaves its folder (${target})`);
   }
   if (kind === 'hardlink') {
-    const file = kinds.get(normal(target));
+    const file = kindAt(seen.root, normal(target));
     if (target.startsWith('/') || (file !== 'file' && file !== 'hardlink')) {
       refuse(`is a hard link to what is no file before it (${target})`);
     }
   }
-  kinds.set(path, kind);
+  at(last, kind);
   const executable = (mode & 0o111) !== 0;
   return { path, kind, executable, target: kind === 'hardlink' ? normal(target) : target };
+}
+
+function kindAt(root: Place, path: string): ArchiveKind | undefined {
+  let place: Place | undefined = root;
+  for (const part of path.split('/')) place = place?.below.get(part);
+  return place?.kind;
 }
 
 /** `./a//b/` is `a/b`; `..` stays. */

@@ -231,6 +231,20 @@ describe('what an archive may hold', () => {
     await expect(checkArchive(many, { entries: 2, bytes: 10 })).rejects.toThrow('too large');
   });
 
+  it('refuses few bytes that make gigabytes of names, at once', async () => {
+    const named = (path: string, name: string): Entry[] => [
+      { name: 'x', type: 'x', data: pax(`path=${path}`) },
+      { name, type: '2', target: 'x' },
+    ];
+    const deep = Array.from({ length: 8 }, (_, n) => named(`${n}/${'a/'.repeat(30_000)}f`, 'f'));
+    await expect(check(deep.flat())).rejects.toThrow('has too long a name');
+    // Each is short enough, and all together are not: folders that are only named count too.
+    const wide = Array.from({ length: 600 }, (_, n) =>
+      named(`${n}/${'a/'.repeat(1000)}f`, 'f'),
+    ).flat();
+    await expect(check(wide)).rejects.toThrow(/too large: 50\d{4} entries/);
+  });
+
   it('refuses what comes after the end, which not every tar takes for one', async () => {
     const good = tar([{ name: 'a', data: 'x' }]).subarray(0, 1024);
     const more = tar([{ name: 'esc', type: '2', target: '/etc' }]);

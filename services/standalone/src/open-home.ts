@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { defaultHome } from '@floy/local-servers/default-home';
 import { findRedis } from '@floy/local-servers/find-redis';
 import { lockHome } from '@floy/local-servers/home-lock';
-import { keptSecret } from '@floy/local-servers/kept-file';
+import { keptSecret, neededSecret } from '@floy/local-servers/kept-file';
 import { startPostgres } from '@floy/local-servers/postgres';
+import { hasCluster } from '@floy/local-servers/postgres-cluster';
 import { startRedis } from '@floy/local-servers/redis';
 import { ConfigError } from '@floy/service-kit/config';
 import type { ServiceProcess } from '@floy/service-kit/run-service';
@@ -81,11 +82,10 @@ export async function openHome(
     const adminTokenFile = join(folder, 'admin-token');
     const addressFile = join(folder, 'address');
     await rm(addressFile, { force: true });
+    // Before there is anything that it seals: a new one in the place of a lost one opens nothing.
+    const encryptionKey = config.FLOY_ENCRYPTION_KEY ?? (await openKey(folder));
     const [databaseUrl, redisUrl] = await allOf(openDatabase(), openQueue());
     signal.throwIfAborted();
-    const encryptionKey =
-      config.FLOY_ENCRYPTION_KEY ??
-      (await keptSecret(join(folder, 'encryption-key'), () => randomBytes(32).toString('base64')));
     const adminToken =
       config.FLOY_ADMIN_TOKEN ??
       (await keptSecret(adminTokenFile, () => `floy_${randomBytes(24).toString('base64url')}`));
@@ -98,6 +98,12 @@ export async function openHome(
     await close();
     throw error;
   }
+}
+
+function openKey(folder: string): Promise<string> {
+  const needed = hasCluster(join(folder, 'postgres'));
+  const make = (): string => randomBytes(32).toString('base64');
+  return neededSecret(join(folder, 'encryption-key'), needed, make);
 }
 
 /** Waits for both also when one fails, so that nothing is started after the clean-up. */

@@ -1,4 +1,5 @@
 import { VerdictError } from '@floy/domain';
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { existsSync } from 'node:fs';
 import {
@@ -70,6 +71,11 @@ describe('a repository of this machine that leads to another one', () => {
       'alternates',
       ({ folder }: TestRepository) =>
         writeFile(join(folder, '.git/objects/info/alternates'), `${secret.folder}/.git/objects\n`),
+    ],
+    [
+      'alternates that are a pipe, which holds whoever opens it for ever',
+      async ({ folder }: TestRepository) =>
+        void execFileSync('mkfifo', [join(folder, '.git/objects/info/alternates')]),
     ],
     [
       'a commondir, as worktrees have it',

@@ -1,5 +1,5 @@
 import { CouldNotTellError, messageOf, VerdictError } from '@floy/domain';
-import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
+import { lstat, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
@@ -23,8 +23,11 @@ export async function findLocalRepository(address: string): Promise<string> {
     if (inner && !inner.isDirectory()) return refuse('has a .git that leads to another one');
     const git = inner ? join(folder, '.git') : folder;
     if (await statOf(join(git, 'commondir'))) return refuse('is a worktree of another one');
-    const alternates = await textOf(join(git, 'objects/info/alternates'));
-    if (alternates.trim() !== '') return refuse('borrows objects of another one (alternates)');
+    // Its contents do not matter, and to open what it is could take for ever.
+    const alternates = await statOf(join(git, 'objects/info/alternates'));
+    if (alternates && (!alternates.isFile() || alternates.size > 0)) {
+      return refuse('borrows objects of another one (alternates)');
+    }
     const link = await linkIn(git);
     if (link !== undefined) return refuse(`holds a symbolic link (${link})`);
   } catch (error) {
@@ -49,9 +52,6 @@ async function folderAt(path: string): Promise<string | undefined> {
 }
 
 const statOf = (path: string) => lstat(path).catch(missing);
-
-const textOf = async (file: string): Promise<string> =>
-  (await readFile(file, 'utf8').catch(missing)) ?? '';
 
 function missing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
