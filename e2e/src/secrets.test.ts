@@ -117,7 +117,7 @@ describeHere('secrets', () => {
     const [status] = await client.getServiceStatus(stage.environmentId, 'api');
     const [restarted] = await client.restartService(stage.environmentId, 'api');
     const [place] = stage.places();
-    const command = `cat ${place}/current/.floy-env; cat ${join(stage.fleet.folder, 'hosts', 'client_key')} >&2; false`;
+    const command = `cat ${place}/.floy/env/current; cat ${join(stage.fleet.folder, 'hosts', 'client_key')} >&2; false`;
     const [shown] = await client.runCommand(stage.environmentId, { command });
     expect(status).toMatchObject({ running: true, status: expect.stringContaining('***') });
     expect(restarted?.output).toContain('the password is *** and ***');

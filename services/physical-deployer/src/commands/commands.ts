@@ -26,10 +26,11 @@ eval ${quote(command)}`;
 }
 
 /**
- * The step that makes a release the running one: the link is replaced by an atomic rename, so that
- * a reader finds the old or the new one and never none; then the service is restarted. Both in one
- * step: either may be repeated, and a host pays for one step instead of two. A service that must not
- * see its files change is stopped before; where that fails, it may be because it does not run.
+ * The step that makes a release the running one: the links are replaced by atomic renames, so that
+ * a reader finds the old or the new one and never none; then the service is restarted. All in one
+ * step: each may be repeated, and a host pays for one step instead of two. The environment is first:
+ * where `current` is new, so is what the service reads. A service that must not see its files change
+ * is stopped before; where that fails, it may be because it does not run.
  */
 export function switchStep(
   place: CommandPlace,
@@ -47,9 +48,12 @@ ${enterRelease(place)}
   return `${FORGET_SCRIPT}
 deploy_path=${quote(place.deployPath)}
 release=${quote(`releases/${place.releaseDir}`)}
+environment=${quote(place.releaseDir)}
 cd -P .. || exit 1
 [ -d "$release" ] || { echo "$deploy_path/$release is not there" >&2; exit 1; }
+[ -f ".floy/env/$environment" ] || { echo "$deploy_path/.floy/env/$environment is not there" >&2; exit 1; }
 [ -L current ] || [ ! -e current ] || { echo "$deploy_path/current is not a link" >&2; exit 1; }${stop}
+ln -sfn "$environment" .floy/env.new && mv -fT .floy/env.new .floy/env/current || { echo "$deploy_path/.floy/env/current could not be switched" >&2; exit 1; }
 ln -sfn "$release" .floy/current.new && mv -fT .floy/current.new current || { echo "$deploy_path/current could not be switched" >&2; exit 1; }
 folder=$deploy_path/current
 ${enterRelease(place)}

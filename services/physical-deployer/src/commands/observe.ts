@@ -1,6 +1,8 @@
 import { quote } from '../ssh/quote.js';
 import { assign } from './assign.js';
-import { type CommandPlace, enterRelease } from './environment.js';
+import { type CommandPlace, ENTER_FOLDER, enterRelease } from './environment.js';
+import { REFUSE } from './host-lock.js';
+import { LOOK_INTO_PLACE } from './own-folders.js';
 
 /** No look at a host takes longer than this for one command. */
 export const LOOK_SECONDS = 10;
@@ -16,31 +18,36 @@ export function bounded(command: string, seconds: number): string {
 /** Tells which releases are whole on a host, changing nothing. Marks: `release DIR` for each one. */
 export function listReleases(deployPath: string): string {
   return `${assign({ deploy_path: deployPath })}
-for marker in "$deploy_path"/releases/*/.floy-release; do
-  [ -f "$marker" ] || continue
-  release=\${marker%/*}
-  floy_mark release "\${release##*/}"
+cd -P "$deploy_path" 2>/dev/null || exit 0
+for folder in releases/*; do
+  release=\${folder##*/}
+  [ -d "$folder" ] && [ -f ".floy/made/$release" ] && [ -f ".floy/env/$release" ] || continue
+  floy_mark release "$release"
 done`;
 }
 
 /**
  * Tells what runs on a host, changing nothing. Marks: `current DIR` (if the link points to a release), then
+ * `mixed DIR` if the environment is another release's, then
  * `status CODE` after the status command's output.
  */
 export function observe(deployPath: string, statusCommand: string): string {
-  return `${assign({ deploy_path: deployPath })}
-cd "$deploy_path" 2>/dev/null || exit 0
+  return `${REFUSE}
+${assign({ deploy_path: deployPath })}
+${LOOK_INTO_PLACE}
 [ -d current/. ] || exit 0
 current=$(readlink current)
-floy_mark current "\${current##*/}"
+release=\${current##*/}
+floy_mark current "$release"
+environment=$(readlink .floy/env/current)
+[ -z "$environment" ] || [ "$environment" = "$release" ] || floy_mark mixed "$environment"
 version=
-[ ! -f current/.floy-release ] || read -r sha version <current/.floy-release
+[ ! -f ".floy/made/$release" ] || read -r sha version <".floy/made/$release"
 FLOY_VERSION=$version
 FLOY_RELEASE_PATH=$deploy_path/$current
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
-export FLOY_VERSION FLOY_RELEASE_PATH PATH
-cd current
-[ ! -f .floy-env ] || . ./.floy-env
+floy_env=$deploy_path/.floy/env/$release
+folder=$deploy_path/current
+${ENTER_FOLDER}
 ${bounded(statusCommand, LOOK_SECONDS)} 2>&1
 floy_mark status $?`;
 }
@@ -52,7 +59,7 @@ export interface HealthLook extends CommandPlace {
 }
 
 /**
- * One look at whether the wanted release runs. Marks: `current DIR`; then output and `status CODE`; then output
+ * One look at whether the wanted release runs. Marks: `current DIR`; `environment DIR`; then output and `status CODE`; then output
  * and `health CODE`, if there is such a command. Stops at the first that is not as it should be.
  */
 export function lookAtHealth(look: HealthLook): string {
@@ -62,10 +69,15 @@ export function lookAtHealth(look: HealthLook): string {
       : `[ "$code" -eq 0 ] || exit 0
 ${bounded(look.healthCommand, LOOK_SECONDS)} 2>&1
 floy_mark health $?`;
-  return `${assign({ deploy_path: look.deployPath, wanted: `releases/${look.releaseDir}` })}
-current=$(readlink "$deploy_path/current")
+  return `${REFUSE}
+${assign({ deploy_path: look.deployPath, wanted: look.releaseDir })}
+${LOOK_INTO_PLACE}
+current=$(readlink current)
 floy_mark current "\${current##*/}"
-[ "$current" = "$wanted" ] || exit 0
+[ "$current" = "releases/$wanted" ] || exit 0
+environment=$(readlink .floy/env/current)
+floy_mark environment "$environment"
+[ "$environment" = "$wanted" ] || exit 0
 folder=$deploy_path/current
 ${enterRelease(look)}
 ${bounded(look.statusCommand, LOOK_SECONDS)} 2>&1

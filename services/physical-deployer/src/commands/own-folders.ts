@@ -34,4 +34,14 @@ umask 077
 [ -d .floy ] || mkdir .floy || refuse folder "$deploy_path/.floy could not be made"
 if [ -e releases ]; then own . .floy releases; else own . .floy; fi
 cd -P .floy && [ -w . ] || refuse folder "$deploy_path/.floy cannot be written"
-[ -d steps ] || mkdir steps || refuse folder "$deploy_path/.floy/steps could not be made"`;
+for folder in steps env made; do
+  [ -d "$folder" ] || mkdir "$folder" || refuse folder "$deploy_path/.floy/$folder could not be made"
+done`;
+
+/**
+ * Goes to a place only to look, after the same look at who may write there: what lies in `.floy` is
+ * believed, and the environment files there are carried out. Ends the script where there is no `.floy`.
+ */
+export const LOOK_INTO_PLACE = `${OWN_FOLDERS}
+cd -P "$deploy_path" 2>/dev/null && [ -d .floy ] || exit 0
+own . .floy`;

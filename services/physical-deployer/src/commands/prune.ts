@@ -2,6 +2,7 @@ import { quote } from '../ssh/quote.js';
 import { assign } from './assign.js';
 import { type HostLock, REFUSE, RELEASE_LOCK, takeLock } from './host-lock.js';
 import { JOURNAL_FUNCTIONS } from './journal.js';
+import { EARLIER_MARK } from './stage.js';
 
 /** Lines of the journal that stay: enough for every step of the last dozens of releases. */
 const JOURNAL_LINES = 600;
@@ -17,9 +18,10 @@ export interface Kept {
 }
 
 /**
- * Removes release folders (never the current one, and nothing that Floy did not make), the
- * artifacts that no release left on the host was made from (but what was sent ahead within a day), and what the steps of other work have left: how
- * those ended is in the journal. A folder leaves `releases/` by a rename under the lock and is emptied
+ * Removes release folders (never the current one, and nothing that Floy did not make) with their
+ * environments, the artifacts that no release left on the host was made from (but what was sent
+ * ahead within a day), and what the steps of other work have left: how those ended is in the
+ * journal. A folder leaves `releases/` by a rename under the lock and is emptied
  * afterwards. Steps that live, and the journal while one does, are not touched. Output is cut in place,
  * which gives its room back also where a service that a step has started still writes to it. Marks:
  * `removed DIR`.
@@ -31,17 +33,21 @@ ${takeLock(lock)}
 ${assign({ own: kept.work })}
 current=$(readlink ../current)
 current=\${current##*/}
-for marker in ../releases/*/.floy-release; do
-  [ -f "$marker" ] || continue
-  release=\${marker%/*}
-  release=\${release##*/}
+for folder in ../releases/*; do
+  release=\${folder##*/}
+  [ -d "$folder" ] && { [ -f "made/$release" ] || [ -f "$folder/${EARLIER_MARK}" ]; } || continue
   case $release in "$current"${kept.dirs.map((dir) => ` | ${quote(dir)}`).join('')}) continue ;; esac
   mv -T "../releases/$release" "removed.$release.$epoch" && floy_mark removed "$release"
 done
 alive=
 for run in steps/*.run; do ! held "$run" || alive=yes; done
 if [ -z "$alive" ]; then
-  needed=$(for marker in ../releases/*/.floy-release; do [ ! -f "$marker" ] || { read -r sha rest <"$marker"; echo "$sha"; }; done)
+  for file in env/* made/*; do
+    release=\${file#*/}
+    case $file in env/current) continue ;; esac
+    [ -d "../releases/$release" ] || rm -f "$file"
+  done
+  needed=$(for made in made/*; do [ ! -f "$made" ] || { read -r sha rest <"$made"; echo "$sha"; }; done)
   find incoming -name '*.ahead' -mtime +0 -exec rm -f {} +
   for artifact in incoming/*; do
     case " $(echo $needed) " in *" \${artifact#incoming/} "*) continue ;; esac

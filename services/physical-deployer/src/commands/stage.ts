@@ -1,10 +1,12 @@
 import { assign } from './assign.js';
 import { FORGET_SCRIPT } from './commands.js';
-import { ENVIRONMENT_FILE } from './environment.js';
 import { type HostLock, RELEASE_LOCK } from './host-lock.js';
 import { JOURNAL_FUNCTIONS } from './journal.js';
 import { prepareToReceive, receive, type SentArtifact } from './receive.js';
 import { share, SHARE } from './shared-paths.js';
+
+/** A file in each release that an earlier Floy has made. */
+export const EARLIER_MARK = '.floy-release';
 
 /** What shall be on the host. */
 export interface StagedRelease extends SentArtifact {
@@ -15,20 +17,30 @@ export interface StagedRelease extends SentArtifact {
 
 /**
  * Looks whether the host can take a release and has it, and receives the artifact if it has not.
- * Marks: `complete` (the release is there), or `have` (the artifact is), or `uploaded`; nothing uses
- * that upload before a step has renamed it. What earlier workers left half sent is removed, except
- * while a step of theirs lives that may be about to rename it.
+ * Marks: `complete` (the release is there, and its environment was written), or `have` (the artifact
+ * is), or `uploaded`; nothing uses that upload before a step has renamed it. What earlier workers left
+ * half sent is removed, except while a step of theirs lives that may be about to rename it.
+ *
+ * `.floy/made` says what a release was made of. A release of an earlier Floy has that inside, where
+ * the application could change it: it is not believed, and the release is made anew.
  */
-export function receiveArtifact(lock: HostLock, release: StagedRelease): string {
+export function receiveArtifact(
+  lock: HostLock,
+  release: StagedRelease,
+  environment: string,
+): string {
   return `${JOURNAL_FUNCTIONS}
 ${prepareToReceive(lock, release)}
-${assign({ release: release.releaseDir })}
+${assign({ release: release.releaseDir, environment })}
 if [ -d "../releases/$release" ]; then
   there=
-  [ ! -f "../releases/$release/.floy-release" ] || read -r there rest <"../releases/$release/.floy-release"
-  [ "$there" = "$sha256" ] || refuse folder "$deploy_path/releases/$release holds something else (\${there:-not made by Floy})"
-  floy_mark complete
-  exit 0
+  [ ! -f "made/$release" ] || read -r there rest <"made/$release"
+  if [ "$there" = "$sha256" ]; then
+    { ${KEEP_ENVIRONMENT}; } || refuse folder "$deploy_path/.floy/env cannot be written"
+    floy_mark complete
+    exit 0
+  fi
+  [ -z "$there" ] && [ -f "../releases/$release/${EARLIER_MARK}" ] || refuse folder "$deploy_path/releases/$release holds something else (\${there:-not made by Floy})"
 fi
 alive=
 for run in steps/*.run; do ! held "$run" || alive=yes; done
@@ -40,6 +52,9 @@ ${receive(release)}
 floy_mark uploaded`;
 }
 
+/** The environment is replaced as a whole. */
+const KEEP_ENVIRONMENT = `printf '%s' "$environment" >"incoming/$release.$epoch.env.new" && mv -f "incoming/$release.$epoch.env.new" "env/$release"`;
+
 /** What the staging step adds to the artifact. */
 export interface StageContents {
   /** Text of the environment file. */
@@ -49,8 +64,8 @@ export interface StageContents {
 
 /**
  * The step that makes a release folder: unpacks beside it, links shared paths, writes the
- * environment, and renames it into place as the last act, so that a release folder is always whole.
- * What the archive holds was checked before it was sent. Begins in `.floy`.
+ * environment and what it was made of to `.floy`, and renames it into place as the last act, so
+ * that a release folder is always whole. What the archive holds was checked before it was sent. Begins in `.floy`.
  */
 export function stageStep(lock: HostLock, release: StagedRelease, contents: StageContents): string {
   return `${FORGET_SCRIPT}
@@ -71,8 +86,9 @@ tar -xzof "incoming/$sha256" -C "$new"
 find "$new" \\( -type f -o -type d \\) \\( -perm -4000 -o -perm -2000 \\) -exec chmod ug-s {} +
 find "$new" -type d ! -perm -0700 -exec chmod u+rwx {} +
 ${contents.sharedPaths.length === 0 ? '' : `${SHARE}\n${contents.sharedPaths.map(share).join('\n')}`}
-printf '%s %s\\n' "$sha256" "$version" >"$new/.floy-release"
 umask 077
-printf '%s' "$environment" >"$new/${ENVIRONMENT_FILE}"
+${KEEP_ENVIRONMENT} || exit 1
+[ ! -e "../releases/$release" ] || mv -T "../releases/$release" "removed.$release.$epoch"
+printf '%s %s\\n' "$sha256" "$version" >"made/$release"
 mv -T "$new" "../releases/$release"`;
 }

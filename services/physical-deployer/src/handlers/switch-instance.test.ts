@@ -2,7 +2,7 @@ import { needsSshd } from '@floy/testing/needs';
 import { waitFor } from '@floy/testing/wait-for';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { existsSync } from 'node:fs';
-import { readdir, readlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { textOf } from '../../testing/host-fixture.js';
 import { startRolloutFixture, type RolloutFixture } from '../../testing/rollout-fixture.js';
@@ -30,6 +30,21 @@ describeHere('switch-instance', () => {
     return textOf(place, await readlink(join(place, 'current')).catch(() => ''), 'app.txt');
   };
   const ledgerOf = (name: string, host?: number) => textOf(rollout.placeOf(name, host), 'ledger');
+
+  it('does not claim to know what serves where it was cut between environment and current', async () => {
+    const application = await rollout.application('cut');
+    const first = await staged(application);
+    await rollout.rollOut(first.id);
+    const { id, instance } = await staged(application, rollout.floy.versionIds[1]);
+    await mkdir(join(rollout.placeOf('cut'), '.floy', 'current.new'));
+    expect(await rollout.carryOut('switch-instance', { instance_id: instance.id })).toBe('done');
+    expect(await rollout.instanceOf(id)).toMatchObject({
+      status: 'failed',
+      observed: null,
+      observed_version: 'v1',
+    });
+    expect(await ledgerOf('cut')).toBe('v1\n');
+  });
 
   it('makes the release the running one, once, and the last good one when all run it', async () => {
     const { id, instance } = await staged(await rollout.application('api'));

@@ -2,7 +2,9 @@ import type { CommandResult, ServiceStatus } from '@floy/contracts';
 import { ConflictError, LeaseLostError, VerdictError } from '@floy/domain';
 import type { Redactor } from '@floy/secrets/redaction';
 import { commandStep } from '../commands/commands.js';
+import { assign } from '../commands/assign.js';
 import { enterRelease } from '../commands/environment.js';
+import { LOOK_INTO_PLACE } from '../commands/own-folders.js';
 import type { DeployerDeps } from '../release/deployer-deps.js';
 import { runOnHost } from '../rollout/run-on-host.js';
 import { runStep } from '../rollout/run-step.js';
@@ -19,7 +21,10 @@ export async function serviceStatus(
   timeoutSeconds: number,
 ): Promise<ServiceStatus> {
   const { settings, place } = await runningRelease(deps, asked, of);
-  const script = `folder=${quote(`${place.deployPath}/current`)}
+  const script = `refuse() { echo "$2" >&2; exit 1; }
+${assign({ deploy_path: place.deployPath })}
+${LOOK_INTO_PLACE}
+folder=$deploy_path/current
 ${enterRelease(place)}
 (eval ${quote(settings.statusCommand)}
 )

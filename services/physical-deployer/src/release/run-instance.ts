@@ -89,7 +89,8 @@ export interface Known {
 
 /**
  * What runs on the host now; null where the host cannot be asked. What serves cannot be told where
- * `current` points to a new release that does not run, or to an old one that may have been drained.
+ * `current` points to a new release that does not run, or to an old one that may have been drained,
+ * or where a switch was interrupted between the environment and `current`.
  * Throws UnavailableError, which says nothing about the host.
  */
 export async function observe(
@@ -102,10 +103,13 @@ export async function observe(
     const seen = await observeHost(deps.hosts, { ...host, ...ONE_LOOK }, context.settings);
     const isNew = seen.current === context.contentDir;
     const releaseId = seen.current === null ? null : releaseIn(seen.current);
-    if (healthy || (isNew ? seen.running : !drained)) {
+    if (healthy || (seen.mixed === null && (isNew ? seen.running : !drained))) {
       return { releaseId, observed: isNew ? 'new' : 'other' };
     }
-    host.log(`What serves on the host cannot be told: current points to ${seen.current}`);
+    const environment = seen.mixed === null ? '' : `, .floy/env/current to ${seen.mixed}`;
+    host.log(
+      `What serves on the host cannot be told: current points to ${seen.current}${environment}`,
+    );
     return { releaseId, observed: null };
   } catch (error) {
     host.signal.throwIfAborted();

@@ -39,17 +39,21 @@ export async function seeHealth(
     let output = '';
     await runScript(client, script, {
       signal: work.signal,
-      marks: { current: 1, status: 1, health: 1 },
+      marks: { current: 1, environment: 1, status: 1, health: 1 },
       onOutput: (chunk) => (output = (output + chunk.toString('utf8')).slice(-OUTPUT_KEPT)),
       onMark(word, rest) {
         said.set(word, { rest, output });
         output = '';
       },
     });
-    const current = said.get('current')?.rest ?? '';
-    if (current !== releaseDir) {
-      const where = saidText(current) || 'nothing';
-      return unhealthy(`current points to ${where} instead of ${releaseDir}`);
+    for (const [word, link] of [
+      ['current', 'current'],
+      ['environment', '.floy/env/current'],
+    ] as const) {
+      const pointed = said.get(word)?.rest ?? '';
+      if (pointed === releaseDir) continue;
+      const where = saidText(pointed) || 'nothing';
+      return unhealthy(`${link} points to ${where} instead of ${releaseDir}`);
     }
     for (const [word, name] of [
       ['status', 'status_command'],

@@ -12,6 +12,8 @@ export const MOST_RELEASES = 10_000;
 export interface HostSeen {
   /** The release folder that `current` points to. */
   readonly current: string | null;
+  /** The release whose environment a service would start with, if that is another one. */
+  readonly mixed: string | null;
   /** Whether the status command, run there, ended with 0. */
   readonly running: boolean;
 }
@@ -25,16 +27,18 @@ export function observeHost(
   const script = observe(checkedPath(settings.deployPath), settings.statusCommand);
   return withHost(hosts.pool, reach, async (client) => {
     let current: string | null = null;
+    let mixed: string | null = null;
     let code = '';
     await runScript(client, script, {
       signal: reach.signal,
-      marks: { current: 1, status: 1 },
+      marks: { current: 1, mixed: 1, status: 1 },
       onMark(word, rest) {
         if (word === 'current') current = rest;
+        else if (word === 'mixed') mixed = rest;
         else if (word === 'status') code = rest;
       },
     });
-    return { current, running: code === '0' };
+    return { current, mixed, running: code === '0' };
   });
 }
 

@@ -43,8 +43,11 @@ describeHere('bringing releases to a host', () => {
     await stageHost(fixture.hosts, work, release);
     const folder = join(deployPath, 'releases', release.releaseDir);
     expect(await readFile(join(folder, 'app.txt'), 'utf8')).toBe('one');
-    expect((await stat(join(folder, '.floy-env'))).mode & 0o777).toBe(0o600);
-    expect((await stat(join(deployPath, '.floy'))).mode & 0o777).toBe(0o700);
+    const environment = join(deployPath, '.floy', 'env');
+    expect((await stat(join(environment, release.releaseDir))).mode & 0o777).toBe(0o600);
+    for (const closed of [environment, join(deployPath, '.floy')]) {
+      expect((await stat(closed)).mode & 0o777).toBe(0o700);
+    }
     expect(await readlink(join(folder, 'config/app.ini'))).toBe(
       `${deployPath}/shared/config/app.ini`,
     );
@@ -84,7 +87,7 @@ describeHere('bringing releases to a host', () => {
     await switchHost(fixture.hosts, undo, one, { runPreSwitch: false });
     expect(await textOf(deployPath, 'ledger')).toBe('restart v1\nrestart v2\nrestart v1\n');
     const seen = await observeHost(fixture.hosts, undo, one.settings);
-    expect(seen).toEqual({ current: one.releaseDir, running: true });
+    expect(seen).toEqual({ current: one.releaseDir, mixed: null, running: true });
     const releases = await releasesOn(fixture.hosts, undo, deployPath);
     expect(releases.toSorted()).toEqual([one.releaseDir, two.releaseDir].toSorted());
   });
@@ -222,7 +225,7 @@ describeHere('bringing releases to a host', () => {
       deployPath: '/nowhere/app',
       statusCommand: 'true',
     });
-    expect(seen).toEqual({ current: null, running: false });
+    expect(seen).toEqual({ current: null, mixed: null, running: false });
     expect(await releasesOn(fixture.hosts, fixture.work(), '/nowhere/app')).toEqual([]);
   });
 

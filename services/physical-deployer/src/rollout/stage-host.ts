@@ -14,7 +14,7 @@ import { sendArtifact } from './send-artifact.js';
 /**
  * Brings a release to a host while the old one serves: checks the host, sends the artifact if it is
  * not there, unpacks it, links shared paths, writes the environment, and renames the whole into
- * `releases/`. Does nothing when it is there already.
+ * `releases/`. Where it is there already, only its environment is written again.
  */
 export async function stageHost(hosts: Hosts, work: HostWork, release: HostRelease): Promise<void> {
   const { settings, artifact } = checkedRelease(release);
@@ -30,7 +30,8 @@ export async function stageHost(hosts: Hosts, work: HostWork, release: HostRelea
     link: artifact.link?.(),
   };
 
-  const receive = () => sendArtifact(hosts, work, artifact, receiveArtifact(lock, staged));
+  const receive = () =>
+    sendArtifact(hosts, work, artifact, receiveArtifact(lock, staged, environment));
 
   if ((await receive()) === 'complete') return;
   await runStep(hosts.pool, work, deployPath, {

@@ -324,9 +324,7 @@ describeHere('steps on a host', () => {
       'sh',
       deployPath,
     ]);
-    expect(found.toString().trim()).toBe(
-      join(deployPath, 'releases', release.releaseDir, '.floy-env'),
-    );
+    expect(found.toString().trim()).toBe(join(deployPath, '.floy', 'env', release.releaseDir));
   });
 
   it('a host that is away for longer than is tried is an unknown outcome', async () => {
