@@ -48,10 +48,12 @@ export function fetchVerdict(repository: Repository, output: string): FloyError 
     return new VerdictError(`the certificate of ${where} is not trusted (git said: ${said})`);
   }
   if (says(output, NOT_THERE)) {
-    const readable = repository.transport === 'file' ? ' that the build user can read' : '';
-    return new VerdictError(
-      `there is no git repository at ${where}${readable} (git said: ${said})`,
-    );
+    // Git knows it by another path, which would say nothing here.
+    const why =
+      repository.transport === 'file'
+        ? ' that the build user can read: give it to everybody to read (chmod -R o+rX)'
+        : ` (git said: ${said})`;
+    return new VerdictError(`there is no git repository at ${where}${why}`);
   }
   if (says(output, UNREACHABLE)) {
     return new CouldNotTellError(`${where} could not be reached (git said: ${said})`);
