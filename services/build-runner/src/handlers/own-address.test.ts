@@ -1,7 +1,6 @@
 import { repositoryKey } from '@floy/contracts';
 import { startSshdFleet } from '@floy/local-servers/sshd';
 import { startTestInstallation, type TestInstallation } from '@floy/managers/installation.fixture';
-import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
 import { openTestRuntime, type TestRuntime } from '@floy/service-kit/test-runtime.fixture';
 import { needsSshd } from '@floy/testing/needs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
@@ -12,8 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { makeRepository } from '../git/repository.fixture.js';
-import { createSandbox } from '../sandbox/sandbox.js';
-import { TEST_USERS } from '../sandbox/users.fixture.js';
+import { testRunnerDeps } from '../task/runner-deps.fixture.js';
 import type { RunnerDeps } from '../task/runner-deps.js';
 import { runTaskHandler } from './run-task.js';
 
@@ -45,14 +43,7 @@ describeHere('a deployer who ships another repository by an address with the sam
     own = `ssh://${fleet.user}@127.0.0.1:${fleet.hosts[0]?.port}${folder}/web`;
     floy = await startTestInstallation({ repository: own, commits: [commits[0]!, commits[1]!] });
     runtime = await openTestRuntime(floy.own.url, floy.encryptionKey);
-    deps = {
-      ...runtime.deps,
-      artifacts: createFolderArtifactStore(join(folder, 'artifacts')),
-      sandbox: await createSandbox({ users: TEST_USERS, unconfined: true }),
-      knownHostsFile: join(folder, 'known_hosts'),
-      privateGit: true,
-      packageRules: { hosts: new Set() },
-    };
+    deps = await testRunnerDeps(runtime.deps, folder);
   });
   afterAll(async () => {
     await runtime?.close();

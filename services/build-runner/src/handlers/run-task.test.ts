@@ -1,6 +1,5 @@
 import { revokeLeases } from '@floy/database/leases';
 import { startTestInstallation, type TestInstallation } from '@floy/managers/installation.fixture';
-import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
 import { openTestRuntime, type TestRuntime } from '@floy/service-kit/test-runtime.fixture';
 import { needsPostgres } from '@floy/testing/needs';
 import { waitFor } from '@floy/testing/wait-for';
@@ -11,8 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { makeRepository } from '../git/repository.fixture.js';
-import { createSandbox } from '../sandbox/sandbox.js';
-import { TEST_USERS } from '../sandbox/users.fixture.js';
+import { testRunnerDeps } from '../task/runner-deps.fixture.js';
 import type { RunnerDeps } from '../task/runner-deps.js';
 import { runTaskHandler } from './run-task.js';
 
@@ -46,14 +44,7 @@ describeHere('run-task', () => {
     const config = { env: { PLACE: 'production' }, secrets: { TOKEN: 'of production' } };
     floy = await startTestInstallation({ repository: repository.folder, commits, config });
     runtime = await openTestRuntime(floy.own.url, floy.encryptionKey);
-    deps = {
-      ...runtime.deps,
-      artifacts: createFolderArtifactStore(join(folder, 'artifacts')),
-      sandbox: await createSandbox({ users: TEST_USERS, unconfined: true }),
-      knownHostsFile: join(folder, 'known_hosts'),
-      privateGit: true,
-      packageRules: { hosts: new Set() },
-    };
+    deps = await testRunnerDeps(runtime.deps, folder);
   });
   afterAll(async () => {
     await runtime.close();
