@@ -21,13 +21,18 @@ export async function unpackArchive(
   artifact: Readable,
   folder: string,
   limits?: ArchiveLimits,
+  signal?: AbortSignal,
 ): Promise<void> {
   const links: ArchiveEntry[] = [];
   for await (const entry of archiveEntries(artifact, limits)) {
+    signal?.throwIfAborted();
     if (entry.kind === 'link') links.push(entry);
     else await put(entry, folder);
   }
-  for (const entry of links) await put(entry, folder);
+  for (const entry of links) {
+    signal?.throwIfAborted();
+    await put(entry, folder);
+  }
 }
 
 async function put(entry: ArchiveEntry, folder: string): Promise<void> {

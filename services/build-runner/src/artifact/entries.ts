@@ -1,6 +1,8 @@
 import { VerdictError } from '@floy/domain';
-import { lstat, readdir, readlink, realpath } from 'node:fs/promises';
+import type { ArchiveLimits } from '@floy/service-kit/archive-entries';
+import { lstat, readlink, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { openFolder } from '../sandbox/folders.js';
 
 /** Something that goes into an archive. `name` has slashes and is relative to the archive's root. */
 export type Entry =
@@ -45,23 +47,83 @@ export async function findInCheckout(
   return { path: real, isFolder: found.isDirectory(), isCheckout: real === checkout };
 }
 
-/** The entries in an order that depends on their names alone, each folder before its contents. */
-export async function* entriesOf(source: ArtifactSource): AsyncGenerator<Entry> {
-  if (source.isFolder) yield* walk(source.path, '', source.isCheckout);
-  else yield await entryOf(dirname(source.path), basename(source.path));
+/** Bounds of what is packed. */
+export interface PackLimits extends ArchiveLimits {
+  /** Of entries in one folder: their names are sorted in memory. */
+  readonly inFolder: number;
 }
 
-async function* walk(root: string, below: string, skipGit: boolean): AsyncGenerator<Entry> {
-  const names = await readdir(join(root, below));
-  // Not by locale, nor by UTF-16: the order of the bytes, as `LC_ALL=C sort` has it.
-  names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  for (const name of names) {
-    if (skipGit && name === '.git') continue;
-    const entry = await entryOf(root, below === '' ? name : `${below}/${name}`);
+/** Every reader of the archive refuses later what is larger, so that nobody packs it first. */
+const LARGEST: PackLimits = { entries: 500_000, bytes: 20 * 1024 ** 3, inFolder: 100_000 };
+const LONGEST_TARGET = 4096;
+const MOST_PARTS = 256;
+
+/**
+ * The entries in an order that depends on their names alone, each folder before its contents.
+ *
+ * @throws VerdictError naming what cannot be shipped or is too large
+ */
+export async function* entriesOf(source: ArtifactSource, limits = LARGEST): AsyncGenerator<Entry> {
+  let entries = 0;
+  let bytes = 0;
+  for await (const entry of source.isFolder ? walk(source, limits.inFolder) : single(source)) {
+    entries += 1;
+    bytes += entry.type === 'file' ? entry.size : 0;
+    if (entries > limits.entries || bytes > limits.bytes) {
+      const most = `more than ${limits.entries} entries or ${limits.bytes} bytes`;
+      throw new VerdictError(
+        `the artifact is too large, with ${most}: at ${shortened(entry.name)}`,
+      );
+    }
     yield entry;
-    if (entry.type === 'directory') yield* walk(root, entry.name, false);
   }
 }
+
+async function* single({ path }: ArtifactSource): AsyncGenerator<Entry> {
+  yield await entryOf(dirname(path), basename(path));
+}
+
+async function* walk(
+  { path: root, isCheckout }: ArtifactSource,
+  most: number,
+): AsyncGenerator<Entry> {
+  // The next one last. A list, since a folder may be as deep as a path is long.
+  const waiting = (await namesIn(root, '', most)).filter((name) => !isCheckout || name !== '.git');
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    const entry = await entryOf(root, name).catch(refuseUnreadable(name));
+    yield entry;
+    if (entry.type !== 'directory') continue;
+    for (const each of await namesIn(root, name, most)) waiting.push(`${name}/${each}`);
+  }
+}
+
+/** The names in a folder, the last one first. */
+async function namesIn(root: string, below: string, most: number): Promise<string[]> {
+  // Each character is one byte. Their order is neither a locale's nor that of UTF-16 but that of
+  // the bytes, as `LC_ALL=C sort` has it.
+  const names: string[] = [];
+  const folder = await openFolder(Buffer.from(join(root, below))).catch(refuseUnreadable(below));
+  for await (const { name } of folder) {
+    names.push(name.toString('latin1'));
+    if (names.length > most) {
+      const where = below === '' ? 'in one folder' : `in its folder ${shortened(below)}`;
+      throw new VerdictError(`the artifact holds more than ${most} entries ${where}`);
+    }
+  }
+  names.sort();
+  return names.map((name) => Buffer.from(name, 'latin1').toString('utf8')).reverse();
+}
+
+/** What to do about an error by which the build's own paths and modes keep Floy from reading. */
+export function refuseUnreadable(name: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    if (error.code !== 'ENAMETOOLONG' && error.code !== 'EACCES') throw error;
+    const why = error.code === 'EACCES' ? 'may not be read' : 'has too long a path';
+    throw new VerdictError(`the artifact holds something that ${why}: ${shortened(name)}`);
+  };
+}
+
+const shortened = (name: string): string => (name.length > 200 ? `${name.slice(0, 200)}…` : name);
 
 async function entryOf(root: string, name: string): Promise<Entry> {
   if (name.includes('\ufffd')) {
@@ -77,6 +139,10 @@ async function entryOf(root: string, name: string): Promise<Entry> {
     throw new VerdictError(`the artifact holds ${name}, which is no file, folder or symbolic link`);
   }
   const target = await readlink(file);
+  if (Buffer.byteLength(target) > LONGEST_TARGET || target.split('/').length > MOST_PARTS) {
+    const parts = `more than ${MOST_PARTS} parts or ${LONGEST_TARGET} bytes`;
+    throw new VerdictError(`the artifact holds a symbolic link with ${parts}: ${shortened(name)}`);
+  }
   if (isAbsolute(target) || !(await staysWithin(root, dirname(file), target))) {
     throw new VerdictError(
       `the artifact holds a symbolic link that leads out of it: ${name} -> ${target}`,

@@ -11,7 +11,9 @@ import {
   readdir,
   realpath,
   rm,
+  stat,
   symlink,
+  truncate,
   utimes,
   writeFile,
 } from 'node:fs/promises';
@@ -20,6 +22,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
+import { removeTree, takeBack } from '../sandbox/folders.js';
+import { refuseUnreadable, type PackLimits } from './entries.js';
 import { packArtifact } from './pack-artifact.js';
 
 let root: string;
@@ -171,6 +175,73 @@ describe('packArtifact', () => {
     const stream = await packArtifact(join(root, 'work'));
     stream.destroy(new Error('cancelled'));
     await expect(buffer(stream)).rejects.toThrow('cancelled');
+  });
+
+  it('refuses an artifact that no reader would accept, before it is packed', async () => {
+    await put('work/a', 'x'.repeat(1000));
+    await put('work/b', 'x'.repeat(1000));
+    const within = (limits: Omit<PackLimits, 'inFolder'>) => async () =>
+      buffer(await packArtifact(join(root, 'work'), '', { limits: { ...limits, inFolder: 2 } }));
+    await expect(within({ entries: 2, bytes: 2000 })()).resolves.toBeInstanceOf(Buffer);
+    for (const limits of [
+      { entries: 1, bytes: 2000 },
+      { entries: 2, bytes: 1999 },
+    ]) {
+      await expect(within(limits)()).rejects.toThrow(VerdictError);
+      await expect(within(limits)()).rejects.toThrow(/too large.*at b$/);
+    }
+  });
+
+  it('is cancelled while it packs a file that takes for ever', async () => {
+    await put('work/a', '');
+    await truncate(join(root, 'work/a'), 15 * 1024 ** 3);
+    const cancel = new AbortController();
+    const reason = new Error('cancelled');
+    const store = createFolderArtifactStore(join(root, 'store'));
+    const stream = await packArtifact(join(root, 'work'), '', { signal: cancel.signal });
+    const storing = store.put(stream);
+    storing.catch(() => undefined);
+    await waitFor('a part of the artifact', async () => {
+      const [name = ''] = await readdir(join(root, 'store/incoming'));
+      return (await stat(join(root, 'store/incoming', name))).size > 0;
+    });
+    cancel.abort(reason);
+    await expect(storing).rejects.toBe(reason);
+    expect(await readdir(join(root, 'store', 'incoming'))).toEqual([]);
+    await expect(packArtifact(join(root, 'work'), '', { signal: cancel.signal })).rejects.toBe(
+      reason,
+    );
+  });
+
+  it('refuses a link of more parts than anybody follows', async () => {
+    await mkdir(join(root, 'work'));
+    await symlink('x/'.repeat(300), join(root, 'work/link'));
+    expect(await refused('work')).toMatch(/symbolic link with more than 256 parts.*: link$/);
+  });
+
+  it('refuses a folder of more files than are sorted at once', async () => {
+    for (const name of ['a', 'b', 'c']) await put(`work/many/${name}`, '');
+    const limits = { entries: 9, bytes: 9, inFolder: 2 };
+    await expect(
+      (async () => buffer(await packArtifact(join(root, 'work'), '', { limits })))(),
+    ).rejects.toThrow(
+      new VerdictError('the artifact holds more than 2 entries in its folder many'),
+    );
+  });
+
+  it('refuses folders nested beyond the longest path by the beginning of it', async () => {
+    await mkdir(join(root, 'work'));
+    const script = '$name = "a" x 100; for (1..50) { mkdir $name; chdir $name or die }';
+    execFileSync('perl', ['-e', script], { cwd: join(root, 'work') });
+    await takeBack(join(root, 'work'), { uid: 1, gid: 1 });
+    expect(await refused('work')).toMatch(/^the artifact holds .*too long a path: [a/]{200}…$/);
+    await removeTree(root);
+  });
+
+  it('refuses a file that Floy may not read by its name', async () => {
+    expect(() => refuseUnreadable('d/f')(Object.assign(new Error(), { code: 'EACCES' }))).toThrow(
+      new VerdictError('the artifact holds something that may not be read: d/f'),
+    );
   });
 
   it('packs large files and many small ones', async () => {

@@ -5,7 +5,21 @@ import { once } from 'node:events';
 import { pipeline, Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { pack, type Header, type Pack } from 'tar-stream';
-import { entriesOf, findInCheckout, type Entry } from './entries.js';
+import {
+  entriesOf,
+  findInCheckout,
+  refuseUnreadable,
+  type Entry,
+  type PackLimits,
+} from './entries.js';
+
+/** What bounds the packing. */
+export interface PackOptions {
+  /** Ends the stream with its reason. */
+  readonly signal?: AbortSignal;
+  /** What readers of the archive accept, when left out. */
+  readonly limits?: PackLimits;
+}
 
 /**
  * Packs what `artifact_path` names in a checkout (the checkout without `.git` when it is empty)
@@ -14,12 +28,23 @@ import { entriesOf, findInCheckout, type Entry } from './entries.js';
  * owner root, times zero, modes 755 or 644. Throws, or ends the stream with, `VerdictError` for
  * what cannot be shipped. Destroying the stream ends the work.
  */
-export async function packArtifact(folder: string, artifactPath = ''): Promise<Readable> {
+export async function packArtifact(
+  folder: string,
+  artifactPath = '',
+  { signal, limits }: PackOptions = {},
+): Promise<Readable> {
+  signal?.throwIfAborted();
   const source = await findInCheckout(folder, artifactPath, 'artifact_path');
   const tar = pack();
-  void fill(tar, entriesOf(source)).catch((error: unknown) => {
+  const stop = (error: unknown): void => {
     tar.destroy(error instanceof Error ? error : new Error(String(error)));
-  });
+  };
+  const cancel = (): void => stop(signal?.reason);
+  signal?.addEventListener('abort', cancel);
+  if (signal?.aborted) cancel();
+  void fill(tar, entriesOf(source, limits))
+    .catch(stop)
+    .finally(() => signal?.removeEventListener('abort', cancel));
   // The level is said, so that another default of another Node does not make another artifact.
   return pipeline(Readable.from(tar), createGzip({ level: 6 }), () => undefined);
 }
@@ -31,6 +56,7 @@ async function fill(tar: Pack, entries: AsyncGenerator<Entry>): Promise<void> {
   });
   gone.catch(() => undefined);
   for await (const entry of entries) {
+    if (tar.destroyed) await gone;
     if (entry.type === 'file') await Promise.race([addFile(tar, entry, gone), gone]);
     else tar.entry(headerOf(entry));
   }
@@ -42,10 +68,14 @@ async function addFile(
   entry: Extract<Entry, { type: 'file' }>,
   gone: Promise<never>,
 ): Promise<void> {
-  const handle = await open(entry.file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const handle = await open(entry.file, constants.O_RDONLY | constants.O_NOFOLLOW).catch(
+    refuseUnreadable(entry.name),
+  );
   try {
     const sink = tar.entry(headerOf(entry));
     const done = once(sink, 'close');
+    // Where a wait before it ends with an error, nobody waits for this one.
+    done.catch(() => undefined);
     let size = 0;
     for await (const chunk of handle.createReadStream({ autoClose: false })) {
       size += (chunk as Buffer).length;

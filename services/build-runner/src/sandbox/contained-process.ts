@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Socket } from 'node:net';
-import type { Duplex, Readable } from 'node:stream';
+import { PassThrough, type Duplex, type Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { BuildUser } from './build-user.js';
 import { DEFAULT_PATH } from './default-path.js';
@@ -57,7 +57,9 @@ export function startContained(options: ContainedOptions): ContainedProcess {
     detached: true,
     stdio: [supervised ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'],
   });
-  const output = child.stdout as Socket;
+  const written = child.stdout as Socket;
+  const output = new PassThrough();
+  written.on('error', () => output.end()).pipe(output);
   const control = child.stdio[3] as Duplex;
   const begun = once(control, 'data').then(() => undefined);
   begun.catch(() => undefined);
@@ -77,7 +79,7 @@ export function startContained(options: ContainedOptions): ContainedProcess {
     child.stdin?.on('error', () => undefined);
     child.once('error', (error) => notStarted(error.message));
     child.once('exit', (code, signal) => {
-      if (supervised) closeWhenQuiet(output);
+      closeWhenRead(written, output);
       if (!up && code !== null) {
         if (child.stderr?.closed) notStarted(startErrors);
         else child.stderr?.once('close', () => notStarted(startErrors));
@@ -132,15 +134,31 @@ function killIfThere(pid: number): void {
   }
 }
 
-/** A process the supervisor did not find may hold the output open for ever: silence ends it. */
-function closeWhenQuiet(output: Socket): void {
+/** What a socket holds at the most that nobody made larger. Bytes. */
+const LEFT_AT_THE_END = 512 * 1024;
+const ROUND_MS = 50;
+const MOST_ROUNDS = 20;
+
+/**
+ * Reads what lies in the pipe when all processes are gone, and ends the output. Its end would not
+ * come by itself where a command has handed its standard output on to somebody who holds it
+ * (SCM_RIGHTS), and who may write for ever too: so there is a bound of bytes and one of time.
+ */
+function closeWhenRead(written: Socket, output: PassThrough): void {
+  const atExit = written.bytesRead;
   let seen = -1;
+  let rounds = 0;
   const timer = setInterval(() => {
-    if (!output.closed && (output.bytesRead !== seen || output.readableLength > 0)) {
-      seen = output.bytesRead;
-      return;
-    }
+    const ended = written.closed || output.writableEnded;
+    // Held up by whoever takes the output: nothing is read, and no time counted.
+    if (!ended && output.writableNeedDrain) return;
+    rounds += 1;
+    const more = written.bytesRead !== seen && written.bytesRead - atExit < LEFT_AT_THE_END;
+    seen = written.bytesRead;
+    if (!ended && more && rounds < MOST_ROUNDS) return;
     clearInterval(timer);
-    output.destroy();
-  }, 500);
+    written.unpipe(output);
+    written.destroy();
+    output.end();
+  }, ROUND_MS);
 }

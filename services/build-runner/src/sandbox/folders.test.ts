@@ -18,7 +18,8 @@ const SWAP =
 
 describeAsRoot('a folder while a process of the build user exchanges things in it', () => {
   let own: string;
-  const user: BuildUser = { uid: TEST_USERS.last, gid: TEST_USERS.last };
+  // Claimed by nobody, so not of the range: a runner that starts would end its processes.
+  const user: BuildUser = { uid: TEST_USERS.last + 1, gid: TEST_USERS.last + 1 };
   let swapping: ChildProcess;
   const elsewhere = (path: string): string => join(own, 'elsewhere', path);
   const expectUntouched = async (): Promise<void> => {

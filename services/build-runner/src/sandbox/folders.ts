@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { chmod, lchown, lstat, readdir } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { chmod, lchown, lstat, opendir } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { BuildUser } from './build-user.js';
 import { DEFAULT_PATH } from './default-path.js';
@@ -45,7 +46,7 @@ async function makeOwn(folder: Buffer): Promise<void> {
   if (root) await lchown(folder, 0, 0);
   const { mode } = await lstat(folder);
   await chmod(folder, (mode & 0o755) | 0o700);
-  for (const entry of await readdir(folder, { withFileTypes: true, encoding: 'buffer' })) {
+  for await (const entry of await openFolder(folder)) {
     if (!entry.isDirectory()) continue;
     await makeOwn(Buffer.concat([folder, Buffer.from('/'), entry.name])).catch(
       (error: NodeJS.ErrnoException) => {
@@ -54,4 +55,12 @@ async function makeOwn(folder: Buffer): Promise<void> {
       },
     );
   }
+}
+
+/** What is in a folder, some of it at a time, however much it is. Names are bytes. */
+export async function openFolder(folder: Buffer): Promise<AsyncIterable<Dirent<Buffer>>> {
+  // The types know nothing of names that are bytes.
+  const encoding = 'buffer' as BufferEncoding;
+  const opened: unknown = await opendir(folder, { encoding, bufferSize: 1024 });
+  return opened as AsyncIterable<Dirent<Buffer>>;
 }

@@ -1,8 +1,8 @@
 import { VerdictError } from '@floy/domain';
 
 /**
- * The first process of every contained command, PID 1 of its namespace: it reaps orphans and
- * answers the exit status. Arguments: the folder to run in, then the command's words.
+ * The process around every contained command, of the command's own user; it answers the exit
+ * status. Arguments: the folder to run in, then the command's words.
  *
  * It says `up` on descriptor 3 and waits for the environment there. Two things depend on that.
  * The programs before it run as root and must not see an environment that others may choose

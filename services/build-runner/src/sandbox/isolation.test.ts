@@ -177,6 +177,7 @@ attack 'the same as root of a namespace' 'unshare -rm sh -c "mount -o remount,bi
 attack 'writing to the machine' 'for each in / /usr /etc /var /opt /srv /usr/local/bin /var/lib /var/cache; do touch $each/planted && exit 0; done; exit 1'
 attack 'the list of users' 'echo "evil::0:0::/:/bin/sh" >>/etc/passwd'
 attack 'the namespaces of the first process' 'nsenter --target 1 --mount --pid true && ls /proc/1/root${home}/encryption-key'
+attack 'tracing the first process, which the death of the runner ends' ': </proc/1/mem || : </proc/1/environ'
 attack 'a capability' 'grep -q "CapEff:.*[1-9a-f]" /proc/self/status'
 attack 'new rights' 'grep -q "NoNewPrivs:.0" /proc/self/status'
 attack 'setuid programs' 'su -c id </dev/null || sudo -n id'
@@ -190,7 +191,7 @@ echo descriptors; ls /proc/self/fd
 `,
       );
       await attacker.ended;
-      expectHeld(attacker, 16);
+      expectHeld(attacker, 17);
       // Number 3 is the folder that `ls` reads.
       expect(attacker.output()).toMatch(/^descriptors\n0\n1\n2\n3\n$/m);
       expect(attacker.output()).not.toContain('sentinel-of-floy');

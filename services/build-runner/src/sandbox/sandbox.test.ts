@@ -3,6 +3,7 @@ import { needsRoot } from '@floy/testing/needs';
 import { waitFor } from '@floy/testing/wait-for';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -153,6 +154,37 @@ describeAsRoot.each(KINDS)('a command confined by %s', (kind) => {
     const { exitCode } = await run('(setsid sleep 6202 >/dev/null 2>&1 &) ; setsid sleep 6202 & :');
     expect(exitCode).toBe(0);
     expect(await processesOf('6202')).toEqual([]);
+  });
+
+  it('ends although its output is in the hands of a service that writes on for ever', async () => {
+    let exited: Promise<unknown> | undefined;
+    let output = '';
+    const hold = async (): Promise<void> => {
+      const [pid = ''] = await waitFor('the command', async () => {
+        const found = await processesOf('6205');
+        return found.length > 0 && found;
+      });
+      // In the place of SCM_RIGHTS over an abstract socket: pidfd_open and pidfd_getfd.
+      const take = `my $fd = syscall(438, syscall(434, ${pid}, 0), 1, 0); open(my $it, ">&=", $fd) or die;
+        $| = 1; print "held\\n"; while (1) { syswrite($it, "later\\n"); select(undef, undef, undef, 0.01) }`;
+      const holder = spawn('perl', ['-e', take], { stdio: ['ignore', 'pipe', 'inherit'] });
+      exited = once(holder, 'exit');
+      await once(holder.stdout, 'data');
+      await writeFile(join(folder, 'held'), '');
+    };
+    const running = run('echo up; sleep 6205 & until [ -e held ]; do sleep 0.05; done', {
+      timeoutSeconds: 8,
+      onOutput: async (text) => {
+        output += text;
+        if (!exited) await hold();
+      },
+    });
+    await expect(running).resolves.toMatchObject({ exitCode: 0 });
+    const length = output.length;
+    // Nobody is left to read what it holds, so that writing ends it.
+    await exited;
+    expect(output).toHaveLength(length);
+    expect(length).toBeLessThan(20_000);
   });
 
   it('ends with a failure of whoever takes the output', async () => {

@@ -13,7 +13,7 @@ import { closeInherited } from './inherited-descriptors.js';
 import { PLACES } from './places.js';
 import { removeAbandoned } from './process-folder.js';
 import { makeScratch, type Scratch } from './scratch.js';
-import { claimUser } from './user-claims.js';
+import { claimUser, endStrays, lockUser } from './user-claims.js';
 import { viewScript, type BuildFolders } from './view.js';
 
 /** How a command is run. */
@@ -75,8 +75,8 @@ export interface SandboxOptions {
 }
 
 /**
- * Finds out what this machine allows, removes the temporary folders of runners that were killed, and
- * closes what this process was started with and commands must not get.
+ * Finds out what this machine allows, removes the temporary folders of runners that were killed, ends
+ * what is left of their builds, and closes what this process was started with and commands must not get.
  * Where it cannot keep commands apart and `unconfined` is not set, it says so by each command.
  */
 export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
@@ -102,6 +102,8 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     root,
     async attempt(way) {
       const scratch = await makeScratch(undefined);
+      // Another runner that starts at this moment must not take it for a stray.
+      const release = root ? await lockUser(users.first) : undefined;
       try {
         const user = root ? { uid: users.first, gid: users.first } : undefined;
         const before = await confined(
@@ -114,10 +116,12 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
         const trial = { before, user, words: ['true'], cwd: '/', env, marker: scratch.home };
         return await follow(startContained(trial), { timeoutSeconds: 20 });
       } finally {
+        await release?.();
         await scratch.remove();
       }
     },
   });
+  if (root) await endStrays(users);
   if (missing !== undefined) {
     warn?.(
       unconfined

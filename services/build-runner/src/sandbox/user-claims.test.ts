@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { userInfo } from 'node:os';
 import { checkBuildUsers, parseBuildUsers } from './build-user.js';
+import { createSandbox } from './sandbox.js';
 import { claimUser } from './user-claims.js';
 
 const describeAsRoot = await needsRoot();
@@ -68,5 +69,22 @@ describeAsRoot('a build user', () => {
         () => false,
       ),
     );
+  });
+
+  it('that outlived a killed runner is ended by the next one, and one in use is not', async () => {
+    const users = { first: 2_130_000_020, last: 2_130_000_022 };
+    const start = async (uid: number) => {
+      const child = spawn('sleep', ['6502'], { uid, gid: uid });
+      await once(child, 'spawn');
+      return child;
+    };
+    const claimed = await claimUser({ first: users.last, last: users.last });
+    const [stray, building] = [await start(users.first + 1), await start(users.last)];
+    const exited = once(stray, 'exit');
+    await createSandbox({ users, unconfined: true });
+    expect(await exited).toEqual([null, 'SIGKILL']);
+    expect(building.exitCode ?? building.signalCode).toBeNull();
+    building.kill('SIGKILL');
+    await claimed.release();
   });
 });

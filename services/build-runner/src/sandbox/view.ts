@@ -29,8 +29,10 @@ export interface View {
 const READ_ONLY = new Set(['repository', 'settings']);
 
 /**
- * The script that makes a view and goes into it, then becomes `words`. It runs as root of its own
- * mount, IPC and PID namespaces, and ends with an error where anything cannot be done. The view is
+ * The script that makes a view and goes into it, then runs `words` and answers their exit status.
+ * It runs as root of its own mount, IPC and PID namespaces, and ends with an error where anything
+ * cannot be done. It stays their first process: a build could trace one of its own user, and have
+ * it forget the signal that follows the runner's death. The view is
  * a new root made of the old one's folders: only so can the checkout have a path of its own on
  * every machine. All of it is read-only but what is this command's own: what a command cannot
  * change, no later one finds changed, and `/proc/net/unix` shows paths that lead nowhere.
@@ -114,6 +116,6 @@ pivot_root . .
 umount -l .
 cd /
 seal / nosuid,nodev
-exec ${words.map(quoted).join(' ')} "$@"
+${words.map(quoted).join(' ')} "$@" || exit $?
 `;
 }

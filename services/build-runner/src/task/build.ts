@@ -1,8 +1,9 @@
 import type { StoredArtifact } from '@floy/service-kit/artifact-store';
+import { narrowSignal } from '@floy/service-kit/narrowed-signal';
 import { packArtifact } from '../artifact/pack-artifact.js';
 import { checkout } from '../git/checkout.js';
 import { handOver } from '../sandbox/folders.js';
-import { exitVerdict } from '../sandbox/exit-verdict.js';
+import { exitVerdict, LimitPassedError } from '../sandbox/exit-verdict.js';
 import type { RunnerDeps } from './runner-deps.js';
 import type { TaskContext } from './task-context.js';
 import type { Workspace } from './workspace.js';
@@ -76,9 +77,33 @@ export async function runConfigured(
 /** Packs what was built and keeps it. */
 export async function storeArtifact(run: TaskRun): Promise<StoredArtifact> {
   const { deps, context, workspace, log } = run;
-  const stored = await deps.artifacts.put(
-    await packArtifact(workspace.source, context.settings.artifactPath),
+  const stored = await withinTime(run, 'packing the artifact', async (signal) =>
+    deps.artifacts.put(
+      await packArtifact(workspace.source, context.settings.artifactPath, { signal }),
+    ),
   );
   log(`Stored ${stored.sha256} (${stored.size} bytes)\n`);
   return stored;
+}
+
+/** Does a step of Floy's own for as long as a task may take, and until it is cancelled. */
+export async function withinTime<T>(
+  { context, signal }: Pick<TaskRun, 'context' | 'signal'>,
+  name: string,
+  step: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { timeout_seconds: seconds } = context.task;
+  const within = narrowSignal(signal);
+  within.abortAfter(
+    seconds * 1000,
+    new LimitPassedError(`${name} took longer than ${seconds} s and was ended`),
+  );
+  try {
+    return await step(within.signal);
+  } catch (error) {
+    within.signal.throwIfAborted();
+    throw error;
+  } finally {
+    within.release();
+  }
 }

@@ -5,7 +5,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packArtifact } from '../artifact/pack-artifact.js';
 import { fetchPackage, LARGEST_PACKAGE } from '../package/fetch-package.js';
-import type { TaskRun } from './build.js';
+import { withinTime, type TaskRun } from './build.js';
 
 /** A server that sends nothing for so long is taken for dead. Seconds. */
 const idleSeconds = 60;
@@ -30,9 +30,13 @@ export async function storePackage(run: TaskRun, url: string): Promise<StoredArt
   });
   const unpacked = join(workspace.artifact, UNPACKED);
   await mkdir(unpacked, { mode: 0o700 });
-  await unpackArchive(createReadStream(file), unpacked);
+  await withinTime(run, 'unpacking the package', (within) =>
+    unpackArchive(createReadStream(file, { signal: within }), unpacked, undefined, within),
+  );
   await rm(file);
-  const stored = await deps.artifacts.put(await packArtifact(workspace.artifact, UNPACKED));
+  const stored = await withinTime(run, 'packing the package', async (within) =>
+    deps.artifacts.put(await packArtifact(workspace.artifact, UNPACKED, { signal: within })),
+  );
   log(`Stored ${stored.sha256} (${stored.size} bytes)\n`);
   return stored;
 }
