@@ -10,6 +10,23 @@ export type Confinement = 'root' | 'user-namespace' | 'supervisor';
 const DIE_WITH_PARENT = ['setpriv', '--pdeathsig', 'KILL'];
 const NAMESPACES = ['--mount', '--ipc', '--pid', '--fork', '--kill-child=KILL'];
 
+/** The number of `keyctl` among the system's calls, by the processor as Node calls it. */
+const KEYCTL: Readonly<Partial<Record<string, number>>> = { x64: 250, arm64: 219, riscv64: 219 };
+const JOIN_NEW_KEYRING = 1;
+
+/**
+ * The words that give a command a new session keyring, since it would have Floy's. No program that is
+ * always there does it but Perl, which is part of every Debian. Where it or the call is missing,
+ * the command begins without.
+ */
+function ownKeyringWords(): string[] {
+  const call = KEYCTL[process.arch];
+  if (call === undefined) return [];
+  const join = `syscall(${call}, ${JOIN_NEW_KEYRING}, 0); exec { $ARGV[0] } @ARGV; exit 127`;
+  const ifThere = 'if command -v perl >/dev/null; then exec perl -e "$0" -- "$@"; fi; exec "$@"';
+  return ['/bin/sh', '-c', ifThere, join];
+}
+
 /**
  * The words that make the namespaces of another people's command, to which the script that makes
  * its view is given. The kernel ends every process in them when their first one ends, and that one
@@ -17,7 +34,8 @@ const NAMESPACES = ['--mount', '--ipc', '--pid', '--fork', '--kill-child=KILL'];
  */
 export function outerWords(confinement: 'root' | 'user-namespace'): string[] {
   const user = confinement === 'root' ? [] : ['--user', '--map-root-user'];
-  return [...DIE_WITH_PARENT, 'unshare', ...user, ...NAMESPACES, '--', '/bin/sh', '-c'];
+  const make = ['unshare', ...user, ...NAMESPACES, '--', '/bin/sh', '-c'];
+  return [...DIE_WITH_PARENT, ...ownKeyringWords(), ...make];
 }
 
 /**

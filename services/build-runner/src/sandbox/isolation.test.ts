@@ -30,6 +30,13 @@ const TRY = `
 attack() { name=$1; shift; if ( eval "$*" ) >/dev/null 2>&1; then echo "$name: OPEN"; else echo "$name: held"; fi; }
 `;
 
+/** The numbers of `add_key` and `keyctl`. */
+const [addKey, keyctl] = process.arch === 'x64' ? [248, 250] : [217, 219];
+/** Joins a new session keyring, puts a key into it, and becomes the rest of the words. */
+const WITH_KEY = `syscall(${keyctl}, 1, 0); my ($type, $name, $secret) = ("user", "of-floy", "x");
+  syscall(${addKey}, $type, $name, $secret, 1, -3) > 0 or die "$!"; exec @ARGV`;
+const SEARCH_KEYRING = `perl -e "my (\\$type, \\$name) = (qw(user of-floy)); exit(syscall(${keyctl}, 10, -3, \\$type, \\$name, 0) < 0)"`;
+
 interface Build {
   readonly folder: string;
   /** What it has printed until now. */
@@ -88,7 +95,7 @@ describe.each([
       const options = JSON.stringify({ hidden: [home], ...(isRoot ? { runAs } : {}) });
       const words = ['--conditions=floy:src', fixture, 'any', folder, command, options];
       const key = await open(join(home, 'encryption-key'));
-      const child = spawn(process.execPath, words, {
+      const child = spawn('perl', ['-e', WITH_KEY, '--', process.execPath, ...words], {
         env: { PATH: process.env['PATH'], SENTINEL_OF_RUNNER: 'x' },
         // The runner is started with descriptors that it knows nothing of.
         stdio: ['ignore', 'pipe', 'pipe', ...Array<number>(20).fill(key.fd)],
@@ -178,6 +185,7 @@ attack 'writing to the machine' 'for each in / /usr /etc /var /opt /srv /usr/loc
 attack 'the list of users' 'echo "evil::0:0::/:/bin/sh" >>/etc/passwd'
 attack 'the namespaces of the first process' 'nsenter --target 1 --mount --pid true && ls /proc/1/root${home}/encryption-key'
 attack 'tracing the first process, which the death of the runner ends' ': </proc/1/mem || : </proc/1/environ'
+attack 'the session keyring of the runner' '${SEARCH_KEYRING}'
 attack 'a capability' 'grep -q "CapEff:.*[1-9a-f]" /proc/self/status'
 attack 'new rights' 'grep -q "NoNewPrivs:.0" /proc/self/status'
 attack 'setuid programs' 'su -c id </dev/null || sudo -n id'
@@ -191,7 +199,7 @@ echo descriptors; ls /proc/self/fd
 `,
       );
       await attacker.ended;
-      expectHeld(attacker, 17);
+      expectHeld(attacker, 18);
       // Number 3 is the folder that `ls` reads.
       expect(attacker.output()).toMatch(/^descriptors\n0\n1\n2\n3\n$/m);
       expect(attacker.output()).not.toContain('sentinel-of-floy');
