@@ -82,9 +82,10 @@ describeHere('stop-target', () => {
     await waitFor('it to begin', async () => (await rollout.instanceOf(id)).attempts === 1);
     await rollout.floy.deployments.cancelDeployment(rollout.floy.actor, id);
     expect(await staging).toBe('lost');
-    await letGo();
+    // Before the lock is let go: the script of the staging still waits for it on the host.
     const metadata = join(rollout.placeOf('early'), '.floy');
     await writeFile(join(metadata, 'owner'), 'another-installation\n');
+    await letGo();
     expect(await rollout.carryOut('stop-target', { instance_id: instance.id })).toBe('done');
     expect(await rollout.instanceOf(id)).toMatchObject({ stopping: false, verdict: 'untouched' });
     expect(await historyOf(id)).toEqual([]);
