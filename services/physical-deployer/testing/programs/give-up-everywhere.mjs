@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Readable } from 'node:stream';
-import ssh2 from 'ssh2';
+import { makeKey } from './keys.mjs';
 import { connectSsh } from '../../dist/ssh/ssh-client.js';
 import { numbersOf } from './seeds.mjs';
 
@@ -9,7 +9,7 @@ import { numbersOf } from './seeds.mjs';
  * process, how the connections ended and what is left open. Words: port, first seed, how many.
  */
 const [port, first, total] = process.argv.slice(2).map(Number);
-const { private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519');
+const privateKey = makeKey();
 const uncaught = [];
 process.on('uncaughtException', (error) => uncaught.push(String(error.stack)));
 process.on('unhandledRejection', (error) => uncaught.push(String(error?.stack ?? error)));

@@ -1,10 +1,11 @@
 import { createServer } from 'node:net';
 import ssh2 from 'ssh2';
+import { makeKey } from './keys.mjs';
 import { playShell } from './played-shell.mjs';
 import { numbersOf } from './seeds.mjs';
 
 /** A server on which every connection goes wrong in another way. Word: the first seed. Says its port. */
-const { private: key } = ssh2.utils.generateKeyPairSync('ed25519');
+const key = makeKey();
 const server = new ssh2.Server({ hostKeys: [key] }, (connection) => {
   connection.on('error', () => undefined);
   connection.on('authentication', (attempt) => attempt.accept());

@@ -4,7 +4,7 @@ import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import ssh2 from 'ssh2';
+import { makeKey } from './keys.mjs';
 import { createHosts } from '../../dist/rollout/hosts.js';
 import { stageHost } from '../../dist/rollout/stage-host.js';
 import { switchHost } from '../../dist/rollout/switch-host.js';
@@ -14,7 +14,7 @@ import { switchHost } from '../../dist/rollout/switch-host.js';
  * says as JSON what that took. Words: port, how many hosts, how many at once.
  */
 const [port, total, atOnce] = process.argv.slice(2).map(Number);
-const { private: privateKey } = ssh2.utils.generateKeyPairSync('ed25519');
+const privateKey = makeKey();
 const folder = mkdtempSync(join(tmpdir(), 'floy-many-'));
 const uncaught = [];
 process.on('uncaughtException', (error) => uncaught.push(String(error.stack)));
@@ -88,8 +88,12 @@ async function onAll(act) {
 }
 
 const began = performance.now();
-await onAll((work) => stageHost(hosts, work, release));
-await onAll((work) => switchHost(hosts, work, release, { runPreSwitch: false }));
+try {
+  await onAll((work) => stageHost(hosts, work, release));
+  await onAll((work) => switchHost(hosts, work, release, { runPreSwitch: false }));
+} catch (error) {
+  uncaught.push(String(error.stack));
+}
 const seconds = (performance.now() - began) / 1000;
 const kept = hosts.pool.open();
 clearInterval(look);

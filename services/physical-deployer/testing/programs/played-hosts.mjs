@@ -1,9 +1,10 @@
 import { createServer } from 'node:net';
 import ssh2 from 'ssh2';
+import { makeKey } from './keys.mjs';
 import { playShell } from './played-shell.mjs';
 
 /** As many hosts as there are users, behind one port, on which every release goes well. Says its port. */
-const { private: key } = ssh2.utils.generateKeyPairSync('ed25519');
+const key = makeKey();
 const server = new ssh2.Server({ hostKeys: [key] }, (connection) => {
   let current = '';
   connection.on('error', () => undefined);
@@ -20,7 +21,7 @@ const server = new ssh2.Server({ hostKeys: [key] }, (connection) => {
     }
     if (script.includes('floy_mark status')) {
       const wanted = valueOf('wanted').replace('releases/', '');
-      return { marks: [`current ${wanted}`, 'status 0'] };
+      return { marks: [`current ${wanted}`, `environment ${wanted}`, 'status 0'] };
     }
     return {};
   }
