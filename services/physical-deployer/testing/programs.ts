@@ -10,11 +10,15 @@ export interface TestProgram {
   stop(): void;
 }
 
+const LONGEST_MS = 120_000;
+
 /** Starts one; it works with the service's build. */
 export function startProgram(name: string, ...words: (string | number)[]): TestProgram {
   const file = fileURLToPath(new URL(`./programs/${name}.mjs`, import.meta.url));
   const child = spawn(process.execPath, [file, ...words.map(String)], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    // A test that is ended by its time limit stops nothing.
+    timeout: LONGEST_MS,
   });
   const lines = createInterface({ input: child.stdout });
   const ended = once(child, 'close').then(([code]) => {
