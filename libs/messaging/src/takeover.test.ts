@@ -111,7 +111,7 @@ describeHere('the work of a worker', () => {
     expect(told.takeovers).toEqual([{ from: worker.holder, because: 'expired' }]);
     worker.process.kill('SIGUSR2');
     worker.process.kill('SIGCONT');
-    // Longer than a statement may take that was under way when it froze.
+    // It once took more than 15 s on a busy machine, and it is not known why.
     await worker.said({ msg: 'ended', target_id: target, outcome: 'lost' }, 40_000);
     expect(await results()).toEqual([]);
   }, 90_000);

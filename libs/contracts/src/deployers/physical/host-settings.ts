@@ -17,7 +17,7 @@ export interface HostSettings {
   readonly undrainCommand?: string;
   readonly health: HealthSettings;
   /**
-   * Written to a 0600 file in the release and given to every command: `env`, secrets, and each value
+   * Written to a 0600 file below `.floy` and given to every command: `env`, secrets, and each value
    * of the templates as `FLOY_…`, for commands that need any text.
    */
   readonly environment: Readonly<Record<string, string>>;
