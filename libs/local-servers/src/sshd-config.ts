@@ -3,6 +3,8 @@ export interface SshdConfig {
   readonly port: number;
   readonly hostKeyFile: string;
   readonly authorizedKeysFile: string;
+  /** HOME of whoever logs in. */
+  readonly home: string;
   /** Lines that come first: sshd uses the first value it reads of a keyword. */
   readonly extra: readonly string[];
 }
@@ -15,6 +17,8 @@ export function sshdConfigText(config: SshdConfig): string {
     'ListenAddress 127.0.0.1',
     `HostKey "${config.hostKeyFile}"`,
     `AuthorizedKeysFile "${config.authorizedKeysFile}"`,
+    // The user's own login files differ from machine to machine, and some take longer than the work.
+    `SetEnv "HOME=${config.home}"`,
     'PidFile none',
     'PubkeyAuthentication yes',
     'PasswordAuthentication no',

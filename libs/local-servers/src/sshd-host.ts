@@ -37,6 +37,7 @@ export interface SshdHostOptions {
   readonly hostKeyFile: string;
   readonly hostKeyFingerprint: string;
   readonly authorizedKeysFile: string;
+  readonly home: string;
   readonly config: readonly string[];
 }
 

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { isPortFree } from './free-port.js';
 import { isAlive } from './process-table.js';
 import { findSshd, startSshdFleet, type SshdFleet } from './sshd.js';
@@ -27,6 +29,17 @@ import { findSshd, startSshdFleet, type SshdFleet } from './sshd.js';
     expect(one.folder).not.toBe(two.folder);
     expect(await readFile(one.logFile, 'utf8')).toContain(`port ${one.port}`);
     expect(fleet.privateKey).toContain('BEGIN OPENSSH PRIVATE KEY');
+  });
+
+  it("gives who logs in a home of the host's own, and no login files of the machine", async () => {
+    const [host] = fleet.hosts;
+    if (host === undefined) throw new Error('a host was asked for');
+    const key = join(folder, 'client_key');
+    const options = ['-F', '/dev/null', '-i', key, '-o', 'StrictHostKeyChecking=no'];
+    const known = ['-o', 'UserKnownHostsFile=/dev/null', '-p', String(host.port)];
+    const words = [...options, ...known, `${host.user}@127.0.0.1`, 'echo "$HOME"; ls -A "$HOME"'];
+    const { stdout } = await promisify(execFile)('ssh', words);
+    expect(stdout).toBe(`${join(folder, 'sshd-1', 'home')}\n`);
   });
 
   it('stops a host and starts it again on the same port with the same key', async () => {

@@ -62,6 +62,8 @@ export async function startSshdFleet(options: SshdFleetOptions): Promise<SshdFle
     const disk = join(folder, `host-${index + 1}`);
     await mkdir(stateFolder, { mode: 0o700 });
     await mkdir(disk);
+    const home = join(stateFolder, 'home');
+    await mkdir(home);
     const hostKey = await makeSshKey(keygen, join(stateFolder, 'host_key'));
     const authorizedKeysFile = join(stateFolder, 'authorized_keys');
     await writeFile(authorizedKeysFile, `${client.publicKey}\n`, { mode: 0o600 });
@@ -75,6 +77,7 @@ export async function startSshdFleet(options: SshdFleetOptions): Promise<SshdFle
         hostKeyFile: hostKey.file,
         hostKeyFingerprint: hostKey.fingerprint,
         authorizedKeysFile,
+        home,
         config: options.config ?? [],
       });
       try {
