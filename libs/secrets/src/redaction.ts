@@ -32,9 +32,10 @@ export interface Redactor {
 
 /** A redactor that knows no values yet. */
 export function createRedactor(): Redactor {
-  const counts = new Map<string, number>();
+  const known = new Map<string, { readonly forms: Set<string>; holders: number }>();
   let index: SecretIndex | undefined;
-  const current = (): SecretIndex => (index ??= indexSecrets(counts.keys()));
+  const current = (): SecretIndex =>
+    (index ??= indexSecrets(new Set([...known.values()].flatMap(({ forms }) => [...forms]))));
 
   const stream = (): RedactingStream => {
     let held = '';
@@ -65,20 +66,28 @@ export function createRedactor(): Redactor {
 
   return {
     add(values) {
-      const forms = new Set<string>();
-      for (const value of values) for (const form of formsOf(value)) forms.add(form);
-      for (const form of forms) counts.set(form, (counts.get(form) ?? 0) + 1);
-      index = undefined;
+      const held = new Set(values);
+      for (const value of held) {
+        const one = known.get(value);
+        // Work on many targets holds the same values: their forms and the index are made once.
+        if (one) one.holders += 1;
+        else {
+          known.set(value, { forms: formsOf(value), holders: 1 });
+          index = undefined;
+        }
+      }
       let ended = false;
       return () => {
         if (ended) return;
         ended = true;
-        for (const form of forms) {
-          const count = (counts.get(form) ?? 0) - 1;
-          if (count > 0) counts.set(form, count);
-          else counts.delete(form);
+        for (const value of held) {
+          const one = known.get(value);
+          if (one === undefined) continue;
+          one.holders -= 1;
+          if (one.holders > 0) continue;
+          known.delete(value);
+          index = undefined;
         }
-        index = undefined;
       };
     },
     redact(text) {

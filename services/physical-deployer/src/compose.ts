@@ -1,4 +1,5 @@
 import { consume } from '@floy/messaging/consume';
+import { createSharedRedactors } from '@floy/secrets/shared-redactors';
 import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
 import { answerQuestionHandler } from './handlers/answer-question.js';
@@ -23,7 +24,9 @@ export async function compose(
   await artifacts.checkInstallation(deps.installation);
   const hosts = createHosts();
   const stepEnded = observeHosts(deps.metrics, hosts);
-  const own: DeployerDeps = { ...deps, artifacts, hosts, stepEnded, publicUrl: config.publicUrl };
+  const { publicUrl } = config;
+  const redactors = createSharedRedactors();
+  const own: DeployerDeps = { ...deps, artifacts, hosts, redactors, stepEnded, publicUrl };
   const releases = consume(
     deps,
     'physical-deployer',

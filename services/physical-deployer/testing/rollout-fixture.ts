@@ -3,6 +3,7 @@ import { revokeLeases } from '@floy/database/leases';
 import { createEnvironmentRepository } from '@floy/database/repositories/environments';
 import type { InstanceRow } from '@floy/database/rows';
 import { startTestInstallation, type TestInstallation } from '@floy/managers/installation.fixture';
+import { createSharedRedactors } from '@floy/secrets/shared-redactors';
 import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
 import { openTestRuntime, type TestRuntime } from '@floy/service-kit/test-runtime.fixture';
 import { execFileSync, spawn } from 'node:child_process';
@@ -90,6 +91,7 @@ export async function startRolloutFixture(options: {
     ...runtime.deps,
     artifacts,
     hosts: fleet.hosts,
+    redactors: createSharedRedactors(),
     stepEnded: undefined,
     publicUrl: options.publicUrl,
   };

@@ -15,8 +15,8 @@ export interface StepKey {
  * `look` finds the last attempt of `$work` and `$name`; `held` tells whether a run file's lock is
  * held, which is as long as the step lives; `wait_for` waits until it is not.
  */
-export const JOURNAL_FUNCTIONS = `held() { ( exec 7<"$1" && ! flock -n -s 7 ) 2>/dev/null; }
-wait_for() { ( exec 7<"$1" && flock -s 7 ) 2>/dev/null; }
+export const JOURNAL_FUNCTIONS = `held() { [ -e "$1" ] && ( exec 7<"$1" && ! flock -n -s 7 ) 2>/dev/null; }
+wait_for() { ( exec 7<"$1" && exec flock -s 7 ) 2>/dev/null; }
 look() {
   attempt=0 code= group= begun=
   [ -f journal ] || return 0

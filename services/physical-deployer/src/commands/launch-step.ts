@@ -102,7 +102,7 @@ follow() {
 report() {
   [ -n "$code" ] || { floy_mark unknown "$attempt"; exit 0; }
   size=0
-  [ ! -f "steps/$key.out" ] || size=$(($(wc -c <"steps/$key.out")))
+  [ ! -s "steps/$key.out" ] || size=$(($(wc -c <"steps/$key.out")))
   floy_mark ended "$attempt" "$code" "$size"
   floy_mark output
   [ "$size" -eq 0 ] || tail -c 65536 "steps/$key.out"

@@ -72,12 +72,10 @@ floy_mark health $?`;
   return `${REFUSE}
 ${assign({ deploy_path: look.deployPath, wanted: look.releaseDir })}
 ${LOOK_INTO_PLACE}
-current=$(readlink current)
-floy_mark current "\${current##*/}"
-[ "$current" = "releases/$wanted" ] || exit 0
-environment=$(readlink .floy/env/current)
-floy_mark environment "$environment"
-[ "$environment" = "$wanted" ] || exit 0
+[ current -ef "releases/$wanted" ] || { current=$(readlink current); floy_mark current "\${current##*/}"; exit 0; }
+floy_mark current "$wanted"
+[ .floy/env/current -ef ".floy/env/$wanted" ] || { floy_mark environment "$(readlink .floy/env/current)"; exit 0; }
+floy_mark environment "$wanted"
 folder=$deploy_path/current
 ${enterRelease(look)}
 ${bounded(look.statusCommand, LOOK_SECONDS)} 2>&1

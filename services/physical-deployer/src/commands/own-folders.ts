@@ -34,9 +34,9 @@ umask 077
 [ -d .floy ] || mkdir .floy || refuse folder "$deploy_path/.floy could not be made"
 if [ -e releases ]; then own . .floy releases; else own . .floy; fi
 cd -P .floy && [ -w . ] || refuse folder "$deploy_path/.floy cannot be written"
-for folder in steps env made; do
-  [ -d "$folder" ] || mkdir "$folder" || refuse folder "$deploy_path/.floy/$folder could not be made"
-done`;
+missing=
+for folder in steps env made incoming; do [ -d "$folder" ] || missing="$missing $folder"; done
+[ -z "$missing" ] || mkdir $missing || refuse folder "$deploy_path/.floy:$missing could not be made"`;
 
 /**
  * Goes to a place only to look, after the same look at who may write there: what lies in `.floy` is

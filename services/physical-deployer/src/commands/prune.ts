@@ -31,13 +31,11 @@ export function prune(lock: HostLock, kept: Kept): string {
 ${JOURNAL_FUNCTIONS}
 ${takeLock(lock)}
 ${assign({ own: kept.work })}
-current=$(readlink ../current)
-current=\${current##*/}
 for folder in ../releases/*; do
   release=\${folder##*/}
   [ -d "$folder" ] && { [ -f "made/$release" ] || [ -f "$folder/${EARLIER_MARK}" ]; } || continue
-  case $release in "$current"${kept.dirs.map((dir) => ` | ${quote(dir)}`).join('')}) continue ;; esac
-  mv -T "../releases/$release" "removed.$release.$epoch" && floy_mark removed "$release"
+  [ ! "$folder" -ef ../current ] || continue
+${keep(kept.dirs)}  mv -T "../releases/$release" "removed.$release.$epoch" && floy_mark removed "$release"
 done
 alive=
 for run in steps/*.run; do ! held "$run" || alive=yes; done
@@ -47,10 +45,13 @@ if [ -z "$alive" ]; then
     case $file in env/current) continue ;; esac
     [ -d "../releases/$release" ] || rm -f "$file"
   done
-  needed=$(for made in made/*; do [ ! -f "$made" ] || { read -r sha rest <"$made"; echo "$sha"; }; done)
-  find incoming -name '*.ahead' -mtime +0 -exec rm -f {} +
+  needed=
+  for made in made/*; do [ ! -f "$made" ] || { read -r sha rest <"$made"; needed="$needed$sha "; }; done
+  for ahead in incoming/*.ahead; do
+    [ ! -e "$ahead" ] || find "$ahead" -mtime +0 -exec rm -f {} +
+  done
   for artifact in incoming/*; do
-    case " $(echo $needed) " in *" \${artifact#incoming/} "*) continue ;; esac
+    case " $needed" in *" \${artifact#incoming/} "*) continue ;; esac
     case $artifact in *.ahead) ;; *) [ -f "$artifact.ahead" ] || rm -rf "$artifact" ;; esac
   done
   if [ -f journal ] && [ "$(wc -l <journal)" -gt ${JOURNAL_LINES * 2} ]; then
@@ -59,7 +60,7 @@ if [ -z "$alive" ]; then
   for file in steps/*; do
     case $file in
       "steps/$own".*.out)
-        [ "$(wc -c <"$file")" -gt ${OUTPUT_BYTES} ] || continue
+        [ -s "$file" ] && [ "$(wc -c <"$file")" -gt ${OUTPUT_BYTES} ] || continue
         tail -c 65536 "$file" >output.new && cat output.new >"$file"
         rm -f output.new
         ;;
@@ -70,6 +71,12 @@ if [ -z "$alive" ]; then
   done
 fi
 ${RELEASE_LOCK}
-rm -rf removed.*
+for folder in removed.*; do [ ! -e "$folder" ] || rm -rf "$folder"; done
 exit 0`;
+}
+
+function keep(dirs: readonly string[]): string {
+  return dirs.length === 0
+    ? ''
+    : `  case $release in ${dirs.map(quote).join(' | ')}) continue ;; esac\n`;
 }

@@ -30,7 +30,7 @@ export const HOST_TOOLS = [
   'sha256sum',
   'timeout',
   ...['cat', 'chmod', 'cp', 'date', 'df', 'find', 'grep', 'head', 'ln', 'ls', 'mkdir', 'mv'],
-  ...['readlink', 'rm', 'rmdir', 'sleep', 'tail', 'tee', 'wc'],
+  ...['readlink', 'rm', 'rmdir', 'sleep', 'tail', 'wc'],
 ] as const;
 
 /** What has to stay free besides twice the artifact. */
@@ -48,18 +48,16 @@ done
 [ -z "$missing" ] || refuse missing "$missing"
 ${takeLock(lock)}
 umask 022
-for folder in releases shared; do
-  [ -d "../$folder" ] || mkdir "../$folder" || refuse folder "$deploy_path/$folder could not be made"
-done
+missing=
+for folder in releases shared; do [ -d "../$folder" ] || missing="$missing ../$folder"; done
+[ -z "$missing" ] || mkdir $missing || refuse folder "$deploy_path:$missing could not be made"
 umask 077
-[ -w .. ] && [ -w ../releases ] || refuse folder "$deploy_path cannot be written"
-[ -d incoming ] || mkdir incoming || refuse folder "$deploy_path/.floy cannot be written"`;
+[ -w .. ] && [ -w ../releases ] || refuse folder "$deploy_path cannot be written"`;
 }
 
 /**
  * Answers `have` where the artifact is there, else receives or fetches it into `$part`, which is named for the
- * epoch, so that an earlier worker that still writes cannot spoil it. A file that is short of what was
- * read rightly is one that the disk did not take.
+ * epoch, so that an earlier worker that still writes cannot spoil it.
  */
 export function receive({ link }: SentArtifact): string {
   return `if [ -f "incoming/$sha256" ]; then
@@ -72,7 +70,9 @@ FLOY_SUM
   fi
   rm -f "incoming/$sha256"
 fi
-free=$(df -Pk . | { read -r line; read -r disk blocks used free rest; echo "$free"; })
+{ read -r line; read -r disk blocks used free rest; } <<FLOY_DF
+$(df -Pk .)
+FLOY_DF
 case $free in '' | *[!0-9]*) free=$needed ;; esac
 [ "$free" -ge "$needed" ] || refuse disk "$deploy_path has $free KiB free and needs $needed KiB"
 part=incoming/$sha256.$epoch.part
@@ -81,20 +81,20 @@ ${link === undefined ? TAKE : fetchFrom(link)}
 if [ "\${sum%% *}" != "$sha256" ]; then
   rm -f "$part"
   refuse transfer "what arrived of the artifact is not $sha256"
-elif ! [ "$(wc -c <"$part")" -eq "$size" ]; then
-  rm -f "$part"
-  refuse disk "$deploy_path/.floy/$part could not be written whole: is the disk full?"
 fi`;
 }
 
+/** A program that could not write says so by its exit code. */
+const NOT_WHOLE = '$deploy_path/.floy/$part could not be written whole: is the disk full?';
+
 const TAKE = `floy_ask
-sum=$(head -c "$size" | tee "$part" | sha256sum)`;
+head -c "$size" >"$part" || { rm -f "$part"; refuse disk "${NOT_WHOLE}"; }
+sum=$(sha256sum <"$part")`;
 
 /**
  * A link is handed over as a file, so that it stands in no process' arguments. The file fetched is this
  * shell's own until it is whole, since whoever fetches goes on for a while when its connection is cut;
- * a server that has fallen silent ends it. What could not be written (23) is left to the look at the
- * size, which tells a full disk.
+ * a server that has fallen silent ends it. Exit code 23 says that it could not be written.
  */
 function fetchFrom(link: string): string {
   return `command -v curl >/dev/null 2>&1 || refuse missing ' curl'
@@ -107,7 +107,7 @@ said=$(head -c 500 "$fetched.said" | head -n 1)
 rm -f "$fetched.said"
 case $code in
   0) sum=$(sha256sum <"$fetched") ;;
-  23) sum=$sha256 ;;
+  23) rm -f "$fetched"; refuse disk "${NOT_WHOLE}" ;;
   *) rm -f "$fetched"; refuse transfer "$said" ;;
 esac
 mv -f "$fetched" "$part"`;

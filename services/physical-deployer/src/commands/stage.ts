@@ -80,11 +80,10 @@ ${assign({
 set -e
 [ ! -f "incoming/$sha256.$epoch.part" ] || mv -f "incoming/$sha256.$epoch.part" "incoming/$sha256"
 new=incoming/$release.$epoch.new
-rm -rf incoming/*.new
+for left in incoming/*.new; do [ ! -e "$left" ] || rm -rf "$left"; done
 mkdir "$new"
 tar -xzof "incoming/$sha256" -C "$new"
-find "$new" \\( -type f -o -type d \\) \\( -perm -4000 -o -perm -2000 \\) -exec chmod ug-s {} +
-find "$new" -type d ! -perm -0700 -exec chmod u+rwx {} +
+find "$new" \\( -type f -o -type d \\) \\( -perm -4000 -o -perm -2000 -o -type d ! -perm -0700 \\) -exec chmod u+rwX,ug-s {} +
 ${contents.sharedPaths.length === 0 ? '' : `${SHARE}\n${contents.sharedPaths.map(share).join('\n')}`}
 umask 077
 ${KEEP_ENVIRONMENT} || exit 1

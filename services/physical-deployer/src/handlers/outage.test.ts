@@ -2,6 +2,7 @@ import { createDatabase, type Database } from '@floy/database/database';
 import { UnavailableError } from '@floy/domain';
 import type { Work } from '@floy/messaging/handlers';
 import { createRedactor } from '@floy/secrets/redaction';
+import { createSharedRedactors } from '@floy/secrets/shared-redactors';
 import { needsSshd } from '@floy/testing/needs';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createServer, type AddressInfo } from 'node:net';
@@ -47,6 +48,7 @@ describeHere('a host whose key cannot be checked, since Postgres is away', () =>
       hosts: fixture.hosts,
       installation: 'floy-one',
       redactor: createRedactor(),
+      redactors: createSharedRedactors(),
       logger: { warn: () => undefined },
       taskLogs: { add: () => undefined, room: () => undefined, flush: async () => undefined },
     } as unknown as DeployerDeps;

@@ -26,7 +26,7 @@ export function stopTargetHandler(deps: DeployerDeps): LongHandler<'stop-target'
       try {
         await stopHost(deps.hosts, host, context.settings.deployPath);
         const drained = context.instance.touched && context.settings.drainCommand !== undefined;
-        observation = await observe(deps, host, context, { healthy: false, drained });
+        observation = await observe(deps, host, context, { drained });
       } catch (error) {
         host.signal.throwIfAborted();
         // An outage says nothing about the target: the step may live on there.

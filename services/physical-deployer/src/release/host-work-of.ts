@@ -5,7 +5,7 @@ import { createTaskLog, type TaskLog } from '@floy/database/task-log';
 import { beginStep } from '@floy/database/transitions/instance-work';
 import { NotFoundError, VerdictError } from '@floy/domain';
 import type { Work } from '@floy/messaging/handlers';
-import { createRedactor, type Redactor } from '@floy/secrets/redaction';
+import type { Redactor } from '@floy/secrets/redaction';
 import { type HostRelease, type HostWork, STEPS } from '../rollout/host-work.js';
 import { CONNECT_MS } from '../rollout/with-host.js';
 import type { VerifyHostKey } from '../ssh/connect.js';
@@ -123,8 +123,7 @@ export interface Output {
 /** The live log of the instance's task; what must not be said is masked in the process' log too. */
 export function outputOf(deps: DeployerDeps, context: InstanceContext): Output {
   const secrets = [...context.settings.secretValues, context.connection.privateKey];
-  const redactor = createRedactor();
-  redactor.add(secrets);
+  const { redactor, release } = deps.redactors.hold(secrets);
   const forget = deps.redactor.add(secrets);
   const log = createTaskLog(deps.taskLogs, context.release.task_id, {
     source: context.target.instance_id,
@@ -133,6 +132,10 @@ export function outputOf(deps: DeployerDeps, context: InstanceContext): Output {
   return {
     log,
     redactor,
-    close: () => log.flush().finally(forget),
+    close: () =>
+      log.flush().finally(() => {
+        forget();
+        release();
+      }),
   };
 }

@@ -38,12 +38,7 @@ export async function runInstance(deps: DeployerDeps, work: Work, job: InstanceJ
   try {
     // It becomes part of events and answers.
     failure = output.redactor.redact(await attempt(deps, job, host, context));
-    const healthy = job.succeeds === 'succeeded' && !failure;
-    const drained = job.succeeds === 'succeeded' && context.settings.drainCommand !== undefined;
-    observation =
-      job.succeeds === 'staged' && !failure
-        ? null
-        : await observe(deps, host, context, { healthy, drained });
+    observation = failure ? await observeAfter(deps, job, host, context) : seenBy(job, context);
     if (failure) output.log.write(`${failure}\n`);
   } finally {
     await output.close();
@@ -56,6 +51,21 @@ export async function runInstance(deps: DeployerDeps, work: Work, job: InstanceJ
       observation,
     }),
   );
+}
+
+/** A switch that succeeded has seen the release healthy as its last act; a staging changes nothing. */
+function seenBy(job: InstanceJob, { content }: InstanceContext): Observation | null {
+  return job.succeeds === 'staged' ? null : { releaseId: content.id, observed: 'new' };
+}
+
+function observeAfter(
+  deps: DeployerDeps,
+  job: InstanceJob,
+  host: HostWork,
+  context: InstanceContext,
+): Promise<Observation | null> {
+  const drained = job.succeeds === 'succeeded' && context.settings.drainCommand !== undefined;
+  return observe(deps, host, context, { drained });
 }
 
 /** The reason of a failure, or an empty text. */
@@ -79,31 +89,24 @@ async function attempt(
 /** Who is here has been at the host already, or has waited for it in vain. */
 const ONE_LOOK = { retryCount: 1, connectMs: 5000 };
 
-/** What is known of a host before it is looked at. */
-export interface Known {
-  /** The new release was seen healthy there. */
-  readonly healthy: boolean;
-  /** The old one may have been drained, which nobody has undone. */
-  readonly drained: boolean;
-}
-
 /**
  * What runs on the host now; null where the host cannot be asked. What serves cannot be told where
- * `current` points to a new release that does not run, or to an old one that may have been drained,
- * or where a switch was interrupted between the environment and `current`.
+ * `current` points to a new release that does not run, or to an old one that may have been drained
+ * (`drained`) without anybody undoing that, or where a switch was interrupted between the
+ * environment and `current`.
  * Throws UnavailableError, which says nothing about the host.
  */
 export async function observe(
   deps: DeployerDeps,
   host: HostWork,
   context: InstanceContext,
-  { healthy, drained }: Known,
+  { drained }: { readonly drained: boolean },
 ): Promise<Observation | null> {
   try {
     const seen = await observeHost(deps.hosts, { ...host, ...ONE_LOOK }, context.settings);
     const isNew = seen.current === context.contentDir;
     const releaseId = seen.current === null ? null : releaseIn(seen.current);
-    if (healthy || (seen.mixed === null && (isNew ? seen.running : !drained))) {
+    if (seen.mixed === null && (isNew ? seen.running : !drained)) {
       return { releaseId, observed: isNew ? 'new' : 'other' };
     }
     const environment = seen.mixed === null ? '' : `, .floy/env/current to ${seen.mixed}`;

@@ -187,7 +187,7 @@ describeHere('transfers to a host', () => {
     const deployPath = fixture.deployPath();
     const { artifact } = await fixture.releaseOf(deployPath, archive);
     const lock = lockOf(fixture.work(), deployPath);
-    const full = `tee() { command tee /dev/full; }\n${receiveAhead(lock, { ...artifact, link: undefined })}`;
+    const full = `head() { command head "$@" >/dev/full; }\n${receiveAhead(lock, { ...artifact, link: undefined })}`;
     const error = await failure(sendArtifact(fixture.hosts, fixture.work(), artifact, full));
     expect(error).toBeInstanceOf(VerdictError);
     expect(error.message).toContain('is the disk full?');
