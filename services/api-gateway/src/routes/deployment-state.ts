@@ -80,7 +80,7 @@ export const deploymentStateRoutes = [
             allowed: () => tokens.isValid(actor.tokenId ?? ''),
             stream: id,
             from,
-            read: (after) => readEvents(knex, id, role, after, READ_AT_ONCE),
+            read: (after, most) => readEvents(knex, id, role, after, most),
             numberOf: ({ seq }) => seq,
             nameOf: ({ type }) => type,
             ended: async () => (await deployments.getDeployment(id)).settled_at !== null,

@@ -72,7 +72,7 @@ export const taskRoutes = [
             allowed: () => tokens.isValid(actor.tokenId ?? ''),
             stream: id,
             from,
-            read: (after) => readTaskLog(knex, id, after, READ_AT_ONCE),
+            read: (after, most) => readTaskLog(knex, id, after, most),
             numberOf: ({ seq }) => seq,
             ended,
           }),
