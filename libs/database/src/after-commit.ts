@@ -1,5 +1,6 @@
 import type { MessageKind } from '@floy/contracts';
 import type { Knex } from 'knex';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 
 /** A committed message, ready for its queue. */
 export interface OutgoingMessage {
@@ -33,6 +34,9 @@ export interface CommittedEvent {
   readonly data?: unknown;
 }
 
+/** Notifications are this far apart, so that those of a burst travel together. Milliseconds. */
+const APART_MS = 10;
+
 export interface CommitEffects {
   messages: OutgoingMessage[];
   nudges: Nudge[];
@@ -47,6 +51,7 @@ export interface CommitEffects {
 export function createAfterCommit(pool: Knex, publisher: Publisher | undefined) {
   const running = new Set<Promise<unknown>>();
   let nudges = new Map<string, Nudge>();
+  let notifiedAt = -Infinity;
 
   function track(effect: Promise<unknown>): void {
     const settled = effect.catch(() => undefined).finally(() => running.delete(settled));
@@ -54,7 +59,9 @@ export function createAfterCommit(pool: Knex, publisher: Publisher | undefined) 
   }
 
   async function notify(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
+    const early = APART_MS - (performance.now() - notifiedAt);
+    await (early > 0 ? delay(early) : nextTurn());
+    notifiedAt = performance.now();
     const batch = [...nudges.values()];
     nudges = new Map();
     for (let start = 0; start < batch.length; start += 50) {
