@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { LeaseLostError } from '@floy/domain';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
 import { serverAt } from '@floy/testing/server-at';
@@ -74,4 +75,26 @@ describeHere('work that ends while Postgres is away', () => {
     },
     60_000,
   );
+
+  it('by the loss of its lease: it is said to be lost, although nothing can be written', async () => {
+    const handler = {
+      begin: async () => true,
+      dead: async () => undefined,
+      run: async () => {
+        await own.query("UPDATE leases SET holder = 'another', epoch = epoch + 1");
+        proxy.cut();
+        throw new LeaseLostError('another has it');
+      },
+    };
+    const handlers = { 'stage-instance': handler, 'switch-instance': handler };
+    consumer = consume({ ...bus, keeper, observer }, 'physical-deployer', handlers, {
+      concurrency: 4,
+    });
+    const ids = { target_id: 't', instance_id: 'i', deployment_id: 'd' };
+    await bus.database.transaction(async (tx) => tx.send('stage-instance', ids));
+    await waitFor('its end', () => told.ended.length > 0);
+    expect(outcomes()).toEqual(['lost']);
+    proxy.heal();
+    await waitFor('the session lock', () => keeper.taker());
+  }, 60_000);
 });

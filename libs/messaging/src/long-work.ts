@@ -51,7 +51,7 @@ export async function doLongWork<K extends MessageKind>(
       const give = () => giveBack(deps, claim, { outage: true });
       return reportGiven(deps, await throughItsOutages(deps, held, give), error);
     }
-    if (isLost) return reportGiven(deps, await giveBack(deps, claim), error);
+    if (isLost) return reportGiven(deps, await giveBackOnce(deps, claim, claimedAt), error);
     await throughItsOutages(deps, held, () => fail(deps, handler, message, claim, error));
   } finally {
     held.letGo();
@@ -79,6 +79,20 @@ async function giveBack(
     if (outage) await putOffForOutage(tx, message.id);
     return true;
   });
+}
+
+/**
+ * Gives back work whose lease may be another's by now. An outage keeps nobody here: the claim comes
+ * back when the lease runs out, and until then nobody would hear that this work is over.
+ */
+async function giveBackOnce(deps: WorkDeps, claim: Claim, claimedAt: number): Promise<boolean> {
+  try {
+    return await giveBack(deps, claim);
+  } catch (error) {
+    if (!isOutage(error, deps.keeper, claimedAt)) throw error;
+    deps.report.outage(error);
+    return false;
+  }
 }
 
 /**
