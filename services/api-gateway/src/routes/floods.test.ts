@@ -48,7 +48,7 @@ describePostgres('a token that floods the gateway', () => {
       [task, MB / 2],
     );
     let after = 0;
-    for (let complete = false; !complete; ) {
+    for (let complete = false; !complete;) {
       const text = await (await fetch(`${logs()}?after=${after}`, { headers: viewer() })).text();
       expect(text.length).toBeLessThan(8 * MB);
       const answer = JSON.parse(text) as { complete: boolean; lines: { seq: number }[] };
