@@ -130,9 +130,9 @@ async function countLines(client: Client, taskId: string): Promise<number> {
   const limit = 1000;
   let count = 0;
   for (let after = 0; ;) {
-    const { lines } = await client.getTaskLogs(taskId, { after, limit });
+    const { lines, complete } = await client.getTaskLogs(taskId, { after, limit });
     for (const { text } of lines) count += text.match(/^restarted \d+$/gm)?.length ?? 0;
-    if (lines.length < limit) return count;
+    if (complete) return count;
     after = lines.at(-1)?.seq ?? after;
   }
 }

@@ -35,6 +35,11 @@ export interface HttpAppOptions<Scope, Caller> {
   readonly shutdown: AbortSignal;
   /** Who asks, and whether they may. Runs before anything of the body is read. */
   authorize(route: Route<Scope>, request: Request): Promise<Caller>;
+  /**
+   * Told of each request that is authorized; what it gives back is called when nothing of the request
+   * is left, neither work nor an answer that is still to be sent. May throw to refuse it.
+   */
+  enter?(caller: Caller): () => void;
   /** Runs a handler inside what surrounds it: transaction, repeated requests, audit. */
   run(
     route: Route<Scope>,
@@ -101,6 +106,23 @@ async function answer<Scope, Caller>(
   response: Response,
 ): Promise<void> {
   const caller = await options.authorize(route, request);
+  const leave = options.enter?.(caller) ?? (() => undefined);
+  try {
+    await answerTo(caller, options, route, request, response);
+  } finally {
+    // An answer that nobody reads takes memory for as long as its connection is there.
+    if (response.closed) leave();
+    else response.once('close', leave);
+  }
+}
+
+async function answerTo<Scope, Caller>(
+  caller: Caller,
+  options: HttpAppOptions<Scope, Caller>,
+  route: Route<Scope>,
+  request: Request,
+  response: Response,
+): Promise<void> {
   const bytes = await readBody(request, response);
   const input = readInput(route, request, bytes);
   const exchange = { requestId: requestIdOf(response), request, caller };

@@ -11,6 +11,7 @@ import { authorize } from './authorize.js';
 import { mountBoard, type BoardQueue } from './routes/board.js';
 import { mountHealth } from './routes/health.js';
 import { createTokenGuard } from './routes/rate-limit.js';
+import { createShares } from './routes/shares.js';
 import { BASE_PATH, routeTable } from './routes/table.js';
 import { runRequest } from './run-request.js';
 import type { GatewayDeps, Scope } from './scope.js';
@@ -31,6 +32,7 @@ export function createGatewayApp(deps: GatewayAppDeps): RequestListener {
   const { database } = deps;
   const tokens = createTokenRepository(database.knex);
   const guardTokens = createTokenGuard();
+  const enterShare = createShares();
   const { whileReachable } = createReachability(database);
   const require = createRequire(import.meta.url);
   return createHttpApp<Scope, TokenHolder>({
@@ -46,6 +48,7 @@ export function createGatewayApp(deps: GatewayAppDeps): RequestListener {
           guardTokens(request, secret, tokens.authenticate),
         ),
       ),
+    enter: ({ id }) => enterShare(id),
     run: (route, exchange, input, bytes) =>
       whileReachable(runRequest(deps, route, exchange, input, bytes)),
     mount(app) {

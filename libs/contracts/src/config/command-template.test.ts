@@ -120,6 +120,19 @@ describe('a deployer who writes shell into a tag, a name or an address gets no s
     }
   });
 
+  it('a tag that is the end of the name of a variable is refused in the command itself', () => {
+    for (const template of [
+      'show $X{{git_tag}}',
+      'show ${FLOY_{{git_tag}}}',
+      'show ${X{{git_tag}}}',
+    ]) {
+      expect(commandTemplateProblem(template)).toMatch('where it would name a variable');
+      expect(() => fillCommand(template, { git_tag: '_SECRET' }, 'k')).toThrow(VerdictError);
+    }
+    const kept = 'show $1{{git_tag}} ${X}{{git_tag}} ${X:-{{git_tag}}} $X/{{git_tag}}';
+    expect(commandTemplateProblem(`${kept} $DESTDIR{{release_path}}`)).toBeUndefined();
+  });
+
   it('a tag that is the end of a here-document does not make commands of what follows', () => {
     const template = 'cat >x <<EOF\n{{git_tag}}\n{{application}} is here\nEOF';
     const values = { git_tag: 'EOF', application: 'rm' };

@@ -6,12 +6,15 @@ import {
   isFillable,
   placeholdersOf,
   templateProblem,
+  type Placeholder,
   type TemplateName,
   type TemplateValues,
 } from './template.js';
 
 /** After these a value would not be a word, but name the variable whose words are taken. */
 const beforeNames = ['$', '${', '${#', '${!'];
+/** What names of variables hold; a name goes on with what is filled in behind it. */
+const inName = /\w/;
 
 /** A longer one belongs into a file of the release. Characters. */
 const LONGEST = 64 * 1024;
@@ -19,12 +22,20 @@ const LONGEST = 64 * 1024;
 /** The reason to refuse a command whatever its values are, or undefined. */
 export function commandTemplateProblem(template: string): string | undefined {
   if (template.length > LONGEST) return `is longer than ${LONGEST} characters`;
-  const naming = placeholdersOf(template).find(({ index }) => {
-    const before = template.slice(Math.max(0, index - 3), index);
-    return beforeNames.some((sign) => before.endsWith(sign));
-  });
+  const naming = placeholdersOf(template).find((each) => namesVariable(template, each));
   if (naming === undefined) return templateProblem(template);
   return `{{${naming.name}}} stands after a $, where it would name a variable`;
+}
+
+/** Whether a value would be the name of a variable, or the end of one: `$X{{git_tag}}`. */
+function namesVariable(template: string, { name, index }: Placeholder): boolean {
+  let begin = index;
+  while (begin > 0 && inName.test(template.charAt(begin - 1))) begin -= 1;
+  const before = template.slice(Math.max(0, begin - 3), begin);
+  const sign = beforeNames.find((each) => before.endsWith(each));
+  if (sign !== '$' || begin === index) return sign !== undefined;
+  // The name of `$1` is its digit alone, and a path begins with a slash.
+  return !/\d/.test(template.charAt(begin)) && name !== 'release_path';
 }
 
 /**

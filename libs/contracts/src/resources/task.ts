@@ -77,7 +77,7 @@ export const TaskLogResponse = Answer('TaskLogResponse', {
 });
 export type TaskLogResponse = Static<typeof TaskLogResponse>;
 
-/** `after` continues behind the given line; `limit` bounds one answer. */
+/** `after` continues behind the given line; `limit` bounds one answer, and so does its length. */
 export const TaskLogsRequest = Closed(
   {
     after: Type.Optional(Type.Integer({ minimum: 0, default: 0 })),

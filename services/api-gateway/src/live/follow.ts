@@ -2,8 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EventSink } from '@floy/service-kit/http-sse';
 import type { Listener } from '@floy/database/listener';
 
-/** How many items one look reads. */
-const READ_AT_ONCE = 500;
 /** How often a source is looked at when no nudge comes. Milliseconds. */
 const POLL_MS = 1000;
 /** Looks are at least this far apart, so that a burst of changes is read at once. Milliseconds. */
@@ -15,8 +13,8 @@ export interface FollowOptions<T> {
   readonly stream: string;
   /** The number behind which to go on. */
   readonly from: number;
-  /** The items behind a number, oldest first, `most` at most. */
-  read(after: number, most: number): Promise<readonly T[]>;
+  /** Items behind a number, oldest first, a bounded many, and whether there may be more already. */
+  read(after: number): Promise<{ readonly items: readonly T[]; readonly more: boolean }>;
   numberOf(item: T): number;
   nameOf?(item: T): string;
   /** Whether who asked still may: a token can be revoked while its stream is open. */
@@ -55,13 +53,13 @@ export async function follow<T>(sink: EventSink, options: FollowOptions<T>): Pro
       if (!(await options.allowed())) return;
       const ended = (await options.ended?.()) ?? false;
       const lookedAt = performance.now();
-      const items = await options.read(last, READ_AT_ONCE);
+      const { items, more } = await options.read(last);
       for (const item of items) {
         const id = options.numberOf(item);
         if (!(await sink.send({ id, event: options.nameOf?.(item), data: item }))) return;
         last = id;
       }
-      if (items.length === READ_AT_ONCE) continue;
+      if (more) continue;
       if (ended) return void (await sink.send({ event: 'end', data: {} }));
       await nap();
       const early = APART_MS - (performance.now() - lookedAt);

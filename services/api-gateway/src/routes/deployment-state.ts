@@ -80,7 +80,10 @@ export const deploymentStateRoutes = [
             allowed: () => tokens.isValid(actor.tokenId ?? ''),
             stream: id,
             from,
-            read: (after, most) => readEvents(knex, id, role, after, most),
+            read: async (after) => {
+              const items = await readEvents(knex, id, role, after, READ_AT_ONCE);
+              return { items, more: items.length === READ_AT_ONCE };
+            },
             numberOf: ({ seq }) => seq,
             nameOf: ({ type }) => type,
             ended: async () => (await deployments.getDeployment(id)).settled_at !== null,

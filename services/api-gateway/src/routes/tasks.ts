@@ -62,8 +62,8 @@ export const taskRoutes = [
       const complete = await ended();
       if (!wantsStream) {
         const limit = query.limit ?? READ_AT_ONCE;
-        const lines = await readTaskLog(knex, id, from, limit);
-        return { body: { task_id: id, complete: complete && lines.length < limit, lines } };
+        const { lines, more } = await readTaskLog(knex, id, from, limit);
+        return { body: { task_id: id, complete: complete && !more, lines } };
       }
       return {
         stream: (sink) =>
@@ -72,7 +72,10 @@ export const taskRoutes = [
             allowed: () => tokens.isValid(actor.tokenId ?? ''),
             stream: id,
             from,
-            read: (after, most) => readTaskLog(knex, id, after, most),
+            read: async (after) => {
+              const { lines, more } = await readTaskLog(knex, id, after, READ_AT_ONCE);
+              return { items: lines, more };
+            },
             numberOf: ({ seq }) => seq,
             ended,
           }),

@@ -8,6 +8,7 @@ import { LimitPassedError } from '../sandbox/exit-verdict.js';
 import { handOver } from '../sandbox/folders.js';
 import { makeProcessFolder } from '../sandbox/process-folder.js';
 import type { Sandbox } from '../sandbox/sandbox.js';
+import { createEntryCount } from './commit-entries.js';
 import { fetchVerdict, needsWholeFetch } from './git-verdict.js';
 import * as words from './git-words.js';
 import { guardAddresses } from './guard-addresses.js';
@@ -37,8 +38,10 @@ export interface CheckoutOptions {
   /** Further variables for git alone: `PATH`, a proxy, certificates. */
   env?: Readonly<Record<string, string>>;
   signal?: AbortSignal;
-  /** For each step that talks to the server. */
+  /** For each step. */
   timeoutSeconds: number;
+  /** How many files and folders a commit may be, for tests. */
+  mostEntries?: number;
 }
 
 interface GitAnswer {
@@ -51,7 +54,7 @@ const OUTPUT_KEPT = 64 * 1024;
 /**
  * Checks a commit out into a folder and answers its whole name. A server is asked by Floy's user; a
  * repository of this machine is read by the build user, who sees nothing of the machine but that.
- * Throws `VerdictError` when that cannot work (no such commit or repository, credentials refused)
+ * Throws `VerdictError` when that cannot work (no such commit or repository, credentials refused, too large)
  * and `CouldNotTellError` when the server was not reached. Submodules and LFS objects are not
  * fetched.
  */
@@ -78,7 +81,11 @@ export async function checkout(options: CheckoutOptions): Promise<{ commit: stri
   const redactor = createRedactor();
   redactor.add([gitToken, gitSshKey].filter((secret) => secret !== undefined));
 
-  const git = async (line: string[], env: Record<string, string> = {}): Promise<GitAnswer> => {
+  const git = async (
+    line: string[],
+    env: Record<string, string> = {},
+    look?: (text: string) => void,
+  ): Promise<GitAnswer> => {
     let output = '';
     const how = {
       name: `git ${line[1]}`,
@@ -88,6 +95,7 @@ export async function checkout(options: CheckoutOptions): Promise<{ commit: stri
       signal: options.signal,
       onOutput: (text: string): void => {
         output = (output + text).slice(-OUTPUT_KEPT);
+        look?.(text);
       },
     };
     const { exitCode } = await (local === undefined
@@ -96,8 +104,8 @@ export async function checkout(options: CheckoutOptions): Promise<{ commit: stri
     if (exitCode === 127) throw new VerdictError('git is not installed where builds run');
     return { exitCode, output: redactor.redact(output) };
   };
-  const done = async (line: string[]): Promise<void> => {
-    const { exitCode, output } = await git(line);
+  const done = async (line: string[], look?: (text: string) => void): Promise<void> => {
+    const { exitCode, output } = await git(line, {}, look);
     if (exitCode !== 0) throw new CouldNotTellError(`git ${line[1]} failed: ${output.trim()}`);
   };
 
@@ -138,6 +146,7 @@ export async function checkout(options: CheckoutOptions): Promise<{ commit: stri
         throw guard?.refusal() ?? error;
       },
     );
+    await done(words.treeOfWords(commit), createEntryCount(options.mostEntries));
     await done(words.checkOutWords(commit));
     if (gitTag !== '') await done(words.nameTagWords(gitTag, commit));
     return { commit };

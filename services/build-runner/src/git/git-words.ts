@@ -33,6 +33,11 @@ export const objectsLikeWords = (digits: string): string[] => [
   ...['git', 'rev-parse', `--disambiguate=${digits}`],
 ];
 
+/** Prints a line for each file and folder of a commit. */
+export const treeOfWords = (commit: string): string[] => [
+  ...['git', 'ls-tree', '-r', '-t', '--name-only', '--end-of-options', commit],
+];
+
 export const checkOutWords = (commit: string): string[] => [
   ...['git', 'checkout', '--quiet', '--force', '--detach', '--no-recurse-submodules', commit, '--'],
 ];
