@@ -157,12 +157,14 @@ describeHere('a Postgres that knows the password', () => {
     const own = await createTestDatabase();
     server = createServer().listen(0);
     let woken = 0;
-    const listener = createListener(own.url, () => undefined);
+    const errors: string[] = [];
+    const listener = createListener(own.url, (error) => errors.push(error.message));
     listener.on('stream', 'd1', () => (woken += 1));
     await waitFor('it to listen', () => woken === 1);
     const says = ['x', '{}', '7', '[null]', '[1]', '', '[{"topic":"stream","id":"d1"}]'];
     for (const said of says) await own.query(`SELECT pg_notify('${nudgeChannel}', '${said}')`);
     await waitFor('the one that is', () => woken === 2);
+    expect(errors).toEqual([]);
     await listener.close();
     await own.drop();
   });
