@@ -4,9 +4,17 @@
 // With nothing to do it takes a fraction of a second, so every npm script begins with it.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { differences } from './installed.mjs';
@@ -106,37 +114,28 @@ function sourcesIn(folder) {
 }
 
 /**
- * Two npm scripts started at once in a fresh clone must not install into each other's feet. Who
- * listens on the socket works; the kernel frees it however its holder ends.
+ * Two npm scripts started at once in a fresh clone must not install into each other's feet. The lock is
+ * the kernel's, on a file that other users cannot open: they could keep a name from us for ever. It is
+ * free however its holder ends.
  */
 async function alone(work) {
-  const mark = createHash('sha256').update(root).digest('hex').slice(0, 16);
-  const name = `floy-install-${mark}`;
-  const path = process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`);
-  let server;
-  while (!(server = await tryToListen(path))) {
-    // Elsewhere than on Linux it is a file, which a killed holder leaves behind.
-    if (process.platform !== 'linux' && !(await answers(path))) rmSync(path, { force: true });
-    else await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  mkdirSync(modules, { recursive: true });
+  const onLinux = process.platform === 'linux';
+  const { O_CREAT, O_NOFOLLOW, O_RDWR } = constants;
+  // Elsewhere `open` itself locks (O_EXLOCK).
+  const flags = O_RDWR | O_CREAT | O_NOFOLLOW | (onLinux ? 0 : 0x20);
+  const lock = openSync(join(modules, '.floy-lock'), flags, 0o600);
+  if (onLinux) waitForLock(lock);
   await work();
-  await new Promise((resolve) => server.close(resolve));
+  closeSync(lock);
 }
 
-function tryToListen(path) {
-  return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.destroy());
-    server.once('error', (error) =>
-      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
-    );
-    server.listen(path, () => resolve(server));
+/** The program locks the open file that it inherits, which is ours. */
+function waitForLock(lock) {
+  const { error, status } = spawnSync('flock', ['-x', '3'], {
+    stdio: ['ignore', 'ignore', 'inherit', lock],
   });
-}
-
-function answers(path) {
-  return new Promise((resolve) => {
-    const socket = connect(path, () => resolve(true));
-    socket.once('error', () => resolve(false));
-    socket.once('connect', () => socket.destroy());
-  });
+  if (status === 0) return;
+  console.error(error ? 'The program flock is needed: install util-linux' : `flock: ${status}`);
+  process.exit(1);
 }

@@ -1,5 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -53,6 +56,7 @@ async function callsOfNpm(times = 2): Promise<string> {
   for (let run = 0; run < times; run += 1) {
     const { status, stderr } = spawnSync(process.execPath, [join(root, 'scripts/install.mjs')], {
       encoding: 'utf8',
+      timeout: 20_000,
       env: { ...process.env, npm_execpath: join(root, 'npm.js') },
     });
     expect({ status, stderr }).toMatchObject({ status: 0 });
@@ -61,6 +65,31 @@ async function callsOfNpm(times = 2): Promise<string> {
 }
 
 describe('the script that installs', () => {
+  it('is not kept waiting by who takes a name that says which clone it is', async () => {
+    const mark = createHash('sha256').update(root).digest('hex').slice(0, 16);
+    const name = `floy-install-${mark}`;
+    const path = process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`);
+    const thief = createServer().listen(path);
+    await once(thief, 'listening');
+    expect(await callsOfNpm()).toBe('install ');
+    thief.close();
+  });
+
+  it('has two that are started at once install once', async () => {
+    await writeFile(
+      join(root, 'slow.js'),
+      `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300); require('./npm.js');`,
+    );
+    const env = { ...process.env, npm_execpath: join(root, 'slow.js') };
+    const start = () => spawn(process.execPath, [join(root, 'scripts/install.mjs')], { env });
+    const ends = [start(), start()].map(async (child) => once(child, 'close'));
+    expect(await Promise.all(ends)).toEqual([
+      [0, null],
+      [0, null],
+    ]);
+    expect(await callsOfNpm(0)).toBe('install ');
+  });
+
   it('installs into a fresh clone, once', async () => {
     expect(await callsOfNpm()).toBe('install ');
   });

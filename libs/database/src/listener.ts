@@ -44,7 +44,7 @@ export function createListener(url: string, onError: (error: Error) => void): Li
     });
     next.on('end', () => again(next));
     next.on('notification', ({ payload }) => {
-      for (const { topic, id } of JSON.parse(payload ?? '[]') as Nudge[]) {
+      for (const { topic, id } of nudgesIn(payload)) {
         wake(`${topic} ${id}`);
         wake(`${topic} *`);
       }
@@ -76,4 +76,14 @@ export function createListener(url: string, onError: (error: Error) => void): Li
       await client?.end().catch(() => undefined);
     },
   };
+}
+
+/** Every user of the database may notify whomever they like of anything: that wakes nobody. */
+function nudgesIn(payload: string | undefined): Partial<Nudge>[] {
+  try {
+    const nudges: unknown = JSON.parse(payload ?? '');
+    return Array.isArray(nudges) ? nudges.filter((nudge) => typeof nudge?.id === 'string') : [];
+  } catch {
+    return [];
+  }
 }

@@ -10,6 +10,7 @@ import { needsPostgres } from '@floy/testing/needs';
 import { serverAt } from '@floy/testing/server-at';
 import { startTcpProxy } from '@floy/testing/tcp-proxy';
 import { waitFor } from '@floy/testing/wait-for';
+import { nudgeChannel } from './after-commit.js';
 import { createDatabase } from './database.js';
 import { createListener } from './listener.js';
 import { migrate } from './migrate.js';
@@ -97,6 +98,16 @@ describe('a hostile Postgres', () => {
     expect(heard.toString('latin1')).not.toContain(password);
   });
 
+  it.each([
+    ['a way to log in that nobody knows', message('R', 99)],
+    ['a row that is cut off', message('D', '\0\t')],
+    ['columns that are cut off', message('T', '\x7f\x7f')],
+    ['a key that is cut off', message('K', 'k')],
+  ])('that sends %s does not end the process', async (_, says) => {
+    const url = await hostile([says]);
+    await expect(ask(url)).rejects.toThrow();
+  });
+
   describe('behind TLS', () => {
     let folder: string;
     let secure: { key: Buffer; cert: Buffer };
@@ -142,6 +153,22 @@ describe('a hostile Postgres', () => {
 const describeHere = await needsPostgres();
 
 describeHere('a Postgres that knows the password', () => {
+  it('does not end a process by notices that are none of Floy’s', async () => {
+    const own = await createTestDatabase();
+    server = createServer().listen(0);
+    let woken = 0;
+    const errors: string[] = [];
+    const listener = createListener(own.url, (error) => errors.push(error.message));
+    listener.on('stream', 'd1', () => (woken += 1));
+    await waitFor('it to listen', () => woken === 1);
+    const says = ['x', '{}', '7', '[null]', '[1]', '', '[{"topic":"stream","id":"d1"}]'];
+    for (const said of says) await own.query(`SELECT pg_notify('${nudgeChannel}', '${said}')`);
+    await waitFor('the one that is', () => woken === 2);
+    expect(errors).toEqual([]);
+    await listener.close();
+    await own.drop();
+  });
+
   it('is asked over plain TCP as well, by SCRAM', async () => {
     const own = await createTestDatabase('empty');
     const proxy = await startTcpProxy(serverAt(own.url));

@@ -6,21 +6,42 @@ import pg from 'pg';
 interface Wire extends EventEmitter {
   /** Another one as soon as TLS begins. */
   readonly stream: Pick<TLSSocket, 'destroy'> & Partial<TLSSocket>;
+  /** Begins to read from a stream: the plain one, or that inside of TLS. */
+  attachListeners(stream: EventEmitter & Pick<TLSSocket, 'destroy'>): void;
 }
 
 /**
  * A client of Postgres that gives its password away to nobody. `pg` does whatever the server asks
  * for: sends the password in clear, or goes on with a server that has proven nothing. Outside of
  * TLS with a verified certificate only SCRAM will do here, where each side proves to the other that
- * it knows the password and neither can repeat what it heard.
+ * it knows the password and neither can repeat what it heard. And what is no message of Postgres'
+ * ends this connection, while `pg` throws it into the process.
  */
 export class ProvenClient extends pg.Client {
   constructor(config?: string | pg.ClientConfig) {
     super(config);
     const wire = (this as unknown as { connection: Wire }).connection;
+    containGarbage(wire);
     // By now `pg` has its own listeners, and the server was not asked anything yet.
     wire.once('connect', () => demandProof(wire, this.password ?? ''));
   }
+}
+
+function containGarbage(wire: Wire): void {
+  const attach = wire.attachListeners.bind(wire);
+  wire.attachListeners = (stream) => {
+    const emit = stream.emit.bind(stream);
+    stream.emit = (event, ...values: unknown[]) => {
+      try {
+        return emit(event, ...values);
+      } catch (cause) {
+        stream.destroy();
+        wire.emit('error', new Error('Postgres sent what nobody understands', { cause }));
+        return true;
+      }
+    };
+    attach(stream);
+  };
 }
 
 function demandProof(wire: Wire, password: string): void {

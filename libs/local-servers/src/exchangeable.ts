@@ -13,7 +13,7 @@ export async function exchangeable(
   path: string,
   ours: readonly number[],
 ): Promise<string | undefined> {
-  return (await exchangeableLink(path, ours)) ?? exchangeableFolder(path, ours);
+  return (await exchangeableLink(path, ours)) ?? exchangeableFolder(await realpath(path), ours);
 }
 
 /**
@@ -41,11 +41,15 @@ export async function exchangeableLink(
   return undefined;
 }
 
-async function exchangeableFolder(
+/**
+ * As `exchangeable`, of a real path. Where it answers undefined the path stays this folder's: a link
+ * that a stranger puts on the way meanwhile is the stranger's, and not followed.
+ */
+export async function exchangeableFolder(
   path: string,
   ours: readonly number[],
 ): Promise<string | undefined> {
-  for (let at = await realpath(path); ; at = dirname(at)) {
+  for (let at = path; ; at = dirname(at)) {
     const { uid, gid, mode } = await lstat(at);
     const isTop = at === dirname(at);
     // In a container without all users of its machine the top belongs to nobody known.

@@ -163,6 +163,31 @@ describeAsRoot('another user of the machine', () => {
     await lock.release();
   });
 
+  it('cannot lead Floy to a folder of theirs by exchanging it for a link while it is looked at', async () => {
+    const [name, other] = [join(home, 'floy'), join(home, 'other')];
+    await mkdir(join(home, 'of-root'));
+    await chmod(home, 0o1777);
+    await mkdir(name);
+    await chown(name, nobody, nobody);
+    await symlink(join(home, 'of-root'), other);
+    await lchown(other, nobody, nobody);
+    // RENAME_EXCHANGE, which Node does not have.
+    const renameat2 = process.arch === 'arm64' ? 276 : 316;
+    const script = `$| = 1; print "begun\n"; my ($one, $other) = @ARGV;
+      while (1) { syscall(${renameat2}, -100, $one, -100, $other, 2) }`;
+    const thief = spawn('perl', ['-e', script, name, other], { ...asNobody, cwd: '/' });
+    started.push(thief);
+    await once(thief.stdout, 'data');
+    const taken = new Set<string>();
+    for (let tries = 0; tries < 1500; tries += 1) {
+      const lock = await lockHome(name).catch(() => undefined);
+      if (lock === undefined) continue;
+      taken.add(lock.folder);
+      await lock.release();
+    }
+    expect([...taken]).not.toContain(name);
+  }, 30_000);
+
   it('cannot give Floy a folder, or one below its own', async () => {
     const given = join(home, 'given/floy');
     await mkdir(given, { recursive: true });

@@ -1,8 +1,8 @@
 import { close, ftruncate, write } from 'node:fs';
-import { chmod, mkdir, readdir, realpath, stat } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { exchangeable, exchangeableLink, ownUid } from './exchangeable.js';
+import { exchangeableFolder, exchangeableLink, ownUid } from './exchangeable.js';
 import { lockFile } from './file-lock.js';
 import { readIfThere } from './kept-file.js';
 
@@ -50,12 +50,13 @@ export async function lockHome(home: string): Promise<HomeLock> {
  * @throws Error saying who could
  */
 export async function ownHome(home: string): Promise<string> {
-  const isOpen = ((await stat(home)).mode & 0o002) !== 0;
-  await refuse(
-    home,
-    isOpen ? `everybody may write to ${home}` : await exchangeable(home, [ownUid()]),
-  );
-  return realpath(home);
+  await refuse(home, await exchangeableLink(home, [ownUid()]));
+  // Looked up once: a name that leads to and fro is asked where it leads no second time.
+  const folder = await realpath(home);
+  const isOpen = ((await lstat(folder)).mode & 0o002) !== 0;
+  await refuse(home, await exchangeableFolder(folder, [ownUid()]));
+  await refuse(home, isOpen ? `everybody may write to ${home}` : undefined);
+  return folder;
 }
 
 async function refuse(home: string, why: string | undefined): Promise<void> {

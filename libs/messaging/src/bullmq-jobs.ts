@@ -31,7 +31,10 @@ export function processJob(process: JobProcessor) {
 }
 
 /** A queue that tells of its failures by UnavailableError. */
-export function jobQueue(queue: Queue, mend: () => Promise<void>): JobQueue {
+export function jobQueue(
+  queue: Queue,
+  { mend, waits }: Pick<JobQueue, 'mend' | 'waits'>,
+): JobQueue {
   quiet(queue);
   return {
     async add(jobs) {
@@ -42,7 +45,7 @@ export function jobQueue(queue: Queue, mend: () => Promise<void>): JobQueue {
       }));
       await queue.addBulk(bulk).catch((error: unknown) => Promise.reject(queueIsAway(error)));
     },
-    waits: async (jobId) => (await queue.getJob(jobId)) !== undefined,
+    waits,
     mend,
     bullmq: queue,
     close: () => queue.close(),

@@ -184,18 +184,47 @@ describeHere('a queue that somebody has poisoned', () => {
     );
   }, 30_000);
 
-  it('does not hold a process up by one job of many megabytes', async () => {
+  const big = `{"id":[${'[],'.repeat(5_000_000)}1]}`;
+  it.each<[string, string, string[]]>([
+    ['data', big, []],
+    ['options', '{}', ['opts', big]],
+    ['traces', '{}', ['stacktrace', `[${big}]`]],
+    ['result', '{}', ['returnvalue', big]],
+    ['progress', '{}', ['progress', big]],
+    ['parent', '{}', ['parent', big]],
+  ])(
+    'does not hold a process up by one job of many megabytes of %s',
+    async (_, data, fields) => {
+      await start();
+      let longest = 0;
+      let last = performance.now();
+      const ticks = setInterval(() => {
+        longest = Math.max(longest, performance.now() - last);
+        last = performance.now();
+      }, 10);
+      await forge('big', data, fields);
+      await works('behind it');
+      clearInterval(ticks);
+      expect(longest).toBeLessThan(1500);
+    },
+    30_000,
+  );
+
+  it('keeps no work from its end where a thief takes all jobs, the probe included', async () => {
     await start();
-    let longest = 0;
-    let last = performance.now();
-    const ticks = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
-    }, 10);
-    await forge('big', `{"id":[${'[],'.repeat(5_000_000)}1]}`);
-    await works('behind it');
-    clearInterval(ticks);
-    expect(longest).toBeLessThan(1500);
+    await set('concurrency', '0')();
+    const steal = `for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+      redis.call('DEL', ARGV[1] .. id) end return redis.call('DEL', KEYS[1])`;
+    const thief = setInterval(() => {
+      void redis.command('EVAL', steal, '1', key('wait'), key('')).catch(() => undefined);
+    }, 20);
+    await send('stolen');
+    const worked = waitFor('it to be worked on', () => seen.includes('stolen'), {
+      timeoutMs: 20_000,
+    });
+    await worked.finally(() => clearInterval(thief));
+    // Nothing has told of it: the probe went with the jobs.
+    expect(told).toEqual([]);
   }, 30_000);
 
   it('is named, with the reason, for as long as it stands', async () => {

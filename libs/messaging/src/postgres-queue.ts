@@ -64,7 +64,10 @@ export function createPostgresQueueBackend(url: string): QueueBackend {
         connection: pool,
         defaultJobOptions: jobOptions,
       }) as unknown as Queue;
-      return jobQueue(queue, () => queue.resume());
+      return jobQueue(queue, {
+        mend: () => queue.resume(),
+        waits: async (jobId) => (await queue.getJob(jobId)) !== undefined,
+      });
     },
     worker: (name, process, options) =>
       jobWorker(

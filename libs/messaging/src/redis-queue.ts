@@ -44,14 +44,18 @@ export function createRedisBackend(url: string): QueueBackend {
   return {
     kind: 'redis',
     check: () => refuseEviction(url),
-    queue: (name) =>
-      jobQueue(
-        new SmallJobQueue(name, {
-          connection: producer,
-          defaultJobOptions: jobOptions,
-        }),
-        () => forget(url, name),
-      ),
+    queue: (name) => {
+      const queue = new SmallJobQueue(name, {
+        connection: producer,
+        defaultJobOptions: jobOptions,
+      });
+      return jobQueue(queue, {
+        mend: () => forget(url, name),
+        // Whatever stands there by now is not looked into.
+        waits: async (jobId) =>
+          (await (await queue.backend.client).hexists(queue.toKey(jobId), 'name')) > 0,
+      });
+    },
     worker: (name, process, options) =>
       jobWorker(
         new SmallJobWorker<JobData>(name, processJob(process), {

@@ -23,6 +23,12 @@ export interface SteadyOptions {
  */
 const redeliveredFrom = 3;
 
+/**
+ * From so many times on a queue is not believed about this job, though it delivers others: somebody may
+ * take jobs from it and do nothing. The worker of this process has it where it has nothing else to do.
+ */
+const inVainFrom = 3;
+
 /** A worker of this process, as work is handed to it without the queue. */
 interface Hand {
   /** False where it takes no more at the moment. */
@@ -57,7 +63,8 @@ export function createSteadyBackend(
         ...queue,
         async add(jobs) {
           const delivers = watches.get(name)?.delivery().delivers ?? true;
-          const left = delivers ? jobs : jobs.filter((job) => !handOver(name, job));
+          const isBelieved = ({ publishes = 0 }: Job) => delivers && publishes < inVainFrom;
+          const left = jobs.filter((job) => isBelieved(job) || !handOver(name, job));
           if (left.length === 0) return;
           try {
             await queue.add(left);

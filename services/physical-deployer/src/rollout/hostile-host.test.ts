@@ -3,11 +3,15 @@ import { needsSshd } from '@floy/testing/needs';
 import { waitFor } from '@floy/testing/wait-for';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import type { ServerChannel } from 'ssh2';
 import { failure, type HostFixture, startHostFixture, textOf } from '../../testing/host-fixture.js';
 import {
   type HostileHost,
   type HostileWays,
+  type RawProtocol,
   sendPacket,
   sshString,
   startHostileHost,
@@ -182,6 +186,97 @@ describeHere('a hostile host', () => {
     const attacked = (own: HostWork): Promise<unknown> => releasesOn(hosts, own, '/srv/app');
     expect(await failed(attacked, work)).toContain('that nothing asked for');
   });
+
+  /** A packet of output; `text` may be none. */
+  const output = ({ outgoing }: ServerChannel, text: string): Buffer => {
+    const id = Buffer.alloc(4);
+    id.writeUInt32BE((outgoing as unknown as { id: number }).id);
+    return Buffer.concat([Buffer.from([94]), id, sshString(text)]);
+  };
+  /** Sends these again and again. */
+  const sendWithoutEnd = (
+    channel: ServerChannel,
+    protocol: RawProtocol,
+    packets: readonly Buffer[],
+  ): void => {
+    const flood = (): void => {
+      for (let n = 0; n < 500 && !channel.destroyed; n += 1)
+        for (const packet of packets) sendPacket(protocol, packet);
+      if (!channel.destroyed) setImmediate(flood);
+    };
+    flood();
+  };
+
+  it('that sends endless output without a letter is left by name', async () => {
+    const work = await attackedBy({
+      shell: (channel, nonce, protocol) => {
+        channel.write(mark(nonce, 'start'));
+        sendWithoutEnd(channel, protocol, [output(channel, '')]);
+      },
+    });
+    const attacked = (own: HostWork): Promise<unknown> => releasesOn(hosts, own, '/srv/app');
+    expect(await failed(attacked, work)).toContain('that nothing asked for');
+  });
+
+  it('that asks without end, as it pays by output, and reads no answer is left by name', async () => {
+    let stopReading = (): void => undefined;
+    const work = await attackedBy({
+      connected(_, connection) {
+        const { _sock: socket } = connection as unknown as { _sock: Socket };
+        stopReading = () => void socket.pause();
+      },
+      shell: (channel, nonce, protocol) => {
+        stopReading();
+        channel.write(mark(nonce, 'start'));
+        const ask = Buffer.concat([Buffer.from([80]), sshString('p'), Buffer.from([1])]);
+        sendWithoutEnd(channel, protocol, [output(channel, 'x'), ask, ask]);
+      },
+    });
+    const attacked = (own: HostWork): Promise<unknown> => releasesOn(hosts, own, '/srv/app');
+    expect(await failed(attacked, work)).toContain('does not take the answers');
+  }, 30_000);
+
+  it('that begins to exchange keys and never ends is not sent an upload into memory', async () => {
+    let taken = 0;
+    let stopReading = (): void => undefined;
+    const work = await attackedBy({
+      connected(protocol, connection) {
+        const { _sock: socket } = connection as unknown as { _sock: Socket };
+        stopReading = () => void socket.pause();
+        const confirm = protocol.channelOpenConfirm.bind(protocol);
+        protocol.channelOpenConfirm = (theirs, ours, _, size) =>
+          confirm(theirs, ours, 0x7fff_ffff, size);
+      },
+      shell: (channel, nonce, protocol) => {
+        channel.write(`${mark(nonce, 'start')}${mark(nonce, 'send')}`);
+        const names = [
+          'curve25519-sha256',
+          'ssh-ed25519',
+          ...Array(2).fill('aes128-gcm@openssh.com'),
+        ];
+        const lists = [...names, 'hmac-sha2-256', 'hmac-sha2-256', 'none', 'none', '', ''];
+        const start = Buffer.concat([Buffer.from([20]), Buffer.alloc(16, 1)]);
+        stopReading();
+        sendPacket(protocol, Buffer.concat([start, ...lists.map(sshString), Buffer.alloc(5)]));
+      },
+    });
+    const size = 256 * 1024 * 1024;
+    const input = {
+      size,
+      open: () =>
+        new Readable({
+          read() {
+            taken += 65_536;
+            this.push(taken > size ? null : Buffer.alloc(65_536));
+          },
+        }),
+    };
+    await hosts.pool.use(work, async (client) => {
+      const run = client.run('true', { input, timeoutMs: 3000 });
+      await expect(run).rejects.toThrow('No answer');
+    });
+    expect(taken).toBeLessThan(16 * 1024 * 1024);
+  }, 30_000);
 
   it('that prints without end once its script is over is left by name', async () => {
     const work = await attackedBy({

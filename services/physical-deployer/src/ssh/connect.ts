@@ -63,8 +63,8 @@ export async function connectHost(
   signal?.throwIfAborted();
   // Node leaves Nagle's algorithm on, which costs 40 ms for every round trip of SSH.
   const socket = connectSocket({ host, port, noDelay: true });
-  const said = createSaidBytes(socket);
   const client = new ssh2.Client();
+  const said = createSaidBytes(socket, client);
   const end = new AbortController();
   const { signal: ended } = end;
 
@@ -137,7 +137,7 @@ export async function connectHost(
         leave(problem);
         throw ended.reason;
       }
-      containChannel(channel, socket, broken);
+      containChannel(channel, { socket, client }, broken);
     },
     leave,
     close() {

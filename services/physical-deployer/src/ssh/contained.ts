@@ -1,7 +1,8 @@
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { messageOf } from '@floy/domain';
-import type { ClientChannel } from 'ssh2';
+import type { Client, ClientChannel } from 'ssh2';
+import { heldPackets } from './held-packets.js';
 
 type OnThrow = (error: Error) => void;
 
@@ -23,12 +24,16 @@ export function containListeners(emitter: EventEmitter, onThrow: OnThrow): void 
 }
 
 /** What waits for the network at most before more is taken from an upload. */
-const UNSENT_BYTES = 4 * 1024 * 1024;
+const UNSENT_BYTES = 1024 * 1024;
 /** Four times what a host was allowed to send before it was read. */
 const UNREAD_BYTES = 8 * 1024 * 1024;
 
 /** What ssh2 throws on a channel, and what a host does on one that it may not, goes to `onThrow`. */
-export function containChannel(channel: ClientChannel, socket: Socket, onThrow: OnThrow): void {
+export function containChannel(
+  channel: ClientChannel,
+  { socket, client }: { readonly socket: Socket; readonly client: Client },
+  onThrow: OnThrow,
+): void {
   for (const stream of [channel, channel.stderr]) {
     containListeners(stream, onThrow);
     contain(stream, '_read', onThrow);
@@ -45,6 +50,8 @@ export function containChannel(channel: ClientChannel, socket: Socket, onThrow: 
   channel._write = (chunk, encoding, done) => {
     const written: typeof done = (error) => {
       if (socket.writableLength > UNSENT_BYTES) socket.once('drain', () => done(error));
+      // New keys are only there once the host has said something more.
+      else if (heldPackets(client) > 0) socket.once('data', () => setImmediate(written, error));
       else done(error);
     };
     attempt(() => write(chunk, encoding, written), onThrow);

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import type { ClientChannel } from 'ssh2';
+import type { Client, ClientChannel } from 'ssh2';
+import { heldPackets } from './held-packets.js';
 
 /** What a connection's host has said that no script was waiting for. */
 export interface SaidBytes {
@@ -24,27 +25,37 @@ const BYTES_PER_SECOND = 1024;
 const BYTES_PER_CHUNK = 128;
 /** A host tells from time to time that it takes more of what it is sent. */
 const WRITTEN_PER_BYTE = 16;
+/** Four times what waits for the network before an upload pauses. */
+const UNSENT_BYTES = 4 * 1024 * 1024;
+/** So many packets may wait for new keys; an upload pauses at the first. */
+const HELD_PACKETS = 1000;
 /** RFC 4253 has everybody take packets of 32 KiB; one that takes none is written to for ever. */
 const SMALLEST_PACKET_BYTES = 1024;
 
 /**
  * Counts all that a host sends, since the protocol has many ways to be answered or remembered:
  * greetings, banners, key requests, requests to channels and to the connection. Whatever is not the
- * output of a script has to fit into one budget.
+ * output of a script has to fit into one budget. And a host that asks has to take the answers: those
+ * that it leaves unread are kept in memory, as are those that wait for new keys.
  */
-export function createSaidBytes(socket: Socket): SaidBytes {
+export function createSaidBytes(socket: Socket, client: Client): SaidBytes {
   const since = performance.now();
   let excess = (_reason: string): void => undefined;
   let budget = HANDSHAKE_BYTES;
   let heard = 0;
   let asked = 0;
+  const leave = (reason: string): void => {
+    socket.off('data', count);
+    excess(reason);
+  };
   const count = (chunk: Buffer): void => {
     const seconds = (performance.now() - since) / 1000;
     const more = seconds * BYTES_PER_SECOND + socket.bytesWritten / WRITTEN_PER_BYTE;
     // Nobody has read this chunk yet: what of it was asked for is known with the next one.
     if (heard - asked > budget + more) {
-      socket.off('data', count);
-      excess(`sent more than ${budget} bytes that nothing asked for`);
+      leave(`sent more than ${budget} bytes that nothing asked for`);
+    } else if (socket.writableLength > UNSENT_BYTES || heldPackets(client) > HELD_PACKETS) {
+      leave('does not take the answers that it asks for');
     }
     heard += chunk.length;
   };
@@ -53,7 +64,8 @@ export function createSaidBytes(socket: Socket): SaidBytes {
       for (const stream of [channel, channel.stderr]) {
         const push = stream.push.bind(stream);
         stream.push = (chunk: Buffer | null) => {
-          if (chunk !== null) asked += chunk.length + BYTES_PER_CHUNK;
+          // An empty one is no output: it would pay for others, without an end.
+          if (chunk !== null && chunk.length > 0) asked += chunk.length + BYTES_PER_CHUNK;
           return push(chunk);
         };
       }
