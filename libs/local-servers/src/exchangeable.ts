@@ -1,5 +1,10 @@
+import { execFile } from 'node:child_process';
 import { lstat, readlink, realpath } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
+import { promisify } from 'node:util';
+
+/** Not the variable: whoever can write to a folder of that could say anything here. */
+const PATH = '/usr/bin:/bin';
 
 /**
  * Why a stranger could put another folder in the place of this one, or of one above it: a sentence
@@ -62,8 +67,20 @@ export async function exchangeableFolder(
     if ((mode & 0o020) !== 0 && isForeignGroup && !isSticky) {
       return `a group of users (${gid}) may write to ${at}`;
     }
+    // With an access list the group's letters say the most that anybody named in it may do.
+    if ((mode & 0o020) !== 0 && !isSticky && (await hasAccessList(at))) {
+      return `others may write to ${at} by its access list`;
+    }
     if (isTop) return undefined;
   }
+}
+
+/** Node says nothing of access lists. */
+async function hasAccessList(path: string): Promise<boolean> {
+  const { stdout } = await promisify(execFile)('ls', ['-ldn', path], {
+    env: { PATH, LC_ALL: 'C' },
+  });
+  return /^\S+\+ /.test(stdout);
 }
 
 /** The user that this process acts as; -1 where the system knows no users. */

@@ -19,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { letNobodyWrite } from '@floy/testing/access-list';
 import { needsRoot } from '@floy/testing/needs';
 import { lockHome } from './home-lock.js';
 import { poll } from './poll.js';
@@ -72,6 +73,13 @@ describe('the lock on a data folder', () => {
     await chmod(home, 0o1777);
     await expect(lockHome(home)).rejects.toThrow(`everybody may write to ${home}`);
     expect((await stat(home)).mode & 0o7777).toBe(0o1777);
+  });
+
+  it('refuses a folder that another user may write to by an access list', async () => {
+    await letNobodyWrite(home);
+    await expect(lockHome(home)).rejects.toThrow(`others may write to ${home} by its access list`);
+    await chmod(home, 0o700);
+    await (await lockHome(home)).release();
   });
 
   it('refuses a folder below one that everybody may write to', async () => {

@@ -3,7 +3,7 @@
  * is with the rights of root on most hosts. Each has to be a folder of the present one, no link,
  * that belongs to root or to the user Floy logs in as. The present folder, `.`, is looked at too: in
  * one that nobody else can write to, what was looked at stays what it was. A group may write where
- * it is the user's own. `.floy` holds secrets and is open to nobody.
+ * it is the user's own and there is no access list, whose users the same letter stands for. `.floy` holds secrets and is open to nobody.
  */
 export const OWN_FOLDERS = `own() {
   while read -r o_mode o_links o_user o_rest; do
@@ -15,6 +15,7 @@ export const OWN_FOLDERS = `own() {
     case $o_name.$o_mode in
       *.d???????w*) refuse folder "$o_path can be written by everybody (chmod o-w)" ;;
       .floy.d???------* | .floy.d???--S---*) ;;
+      *.d????w*+) refuse folder "$o_path can be written by others by its access list (setfacl -b)" ;;
       .floy.*) refuse folder "$o_path can be entered by others (chmod 700)" ;;
       *.d????w*) [ -G "$o_name" ] || refuse folder "$o_path can be written by its group (chmod g-w)" ;;
     esac

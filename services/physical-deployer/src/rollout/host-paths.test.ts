@@ -1,3 +1,4 @@
+import { letNobodyWrite } from '@floy/testing/access-list';
 import { VerdictError } from '@floy/domain';
 import { needsRoot, needsSshd } from '@floy/testing/needs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -172,6 +173,7 @@ describeHere('an application that puts links where root writes', () => {
 
   it.each<[string, (path: string) => Promise<void>, string]>([
     ['belongs to it', (path) => chown(path, APP, APP), 'belongs to the user 65534'],
+    ['can be written by another user by an access list', letNobodyWrite, 'by its access list'],
     ['can be written by everybody', (path) => chmod(path, 0o777), 'by everybody'],
     ['has the sticky bit and everybody in it', (path) => chmod(path, 0o1777), 'by everybody'],
     [
