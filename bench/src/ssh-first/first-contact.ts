@@ -36,7 +36,7 @@ export interface FirstContactSeen {
 
 /** What the restart on each host prints, so that lines can be missed. */
 const LINES = 20;
-const RESTART = `i=0; while [ $i -lt ${LINES} ]; do i=$((i + 1)); echo "restarted $i"; done`;
+export const RESTART = `i=0; while [ $i -lt ${LINES} ]; do i=$((i + 1)); echo "restarted $i"; done`;
 
 /**
  * Starts a new Floy, has it build the artifact, and then deploy to all hosts at once for the first

@@ -12,35 +12,70 @@ export interface FirstHosts {
 /** What is sent to every host: a tar archive compressed by gzip. */
 export interface ParallelWork {
   readonly archive: string;
-  /** A folder for the keys and the script; the hosts' copies are put below it too. */
+  /** A shell command that restarts a service. */
+  readonly restart: string;
+  /** A folder for the keys and the scripts; the hosts' copies are put below it too. */
   readonly folder: string;
   /** How many at once. */
   readonly atOnce: number;
 }
 
+/** What one connection to a host does there. */
+interface Pass {
+  readonly name: string;
+  /** In the host's place, which is there. */
+  readonly command: string;
+  /** What the command reads. */
+  readonly input: string;
+}
+
 /**
- * The peer: for each host one `ssh` of its own, so many at once by `xargs`, that unpacks the archive
- * there and points a link to it. Nothing is known of the hosts before. Answers the seconds it took.
+ * The least: one connection to each host unpacks the archive there and points a link to it. So a
+ * host serves the new files before another one has them.
+ */
+export function inOnePass({ archive }: ParallelWork): readonly Pass[] {
+  const command = 'mkdir new && tar -xzf - -C new && ln -sfn new current && true';
+  return [{ name: 'release', command, input: archive }];
+}
+
+/**
+ * A rollout's work, which switches no host before every host has the files: one connection to each
+ * host for those and its environment, then another one for the link, the restart and its status.
+ */
+export function inTwoPasses({ archive, restart }: ParallelWork): readonly Pass[] {
+  const stage = 'mkdir new && tar -xzf - -C new && umask 077 && echo "NAME=value" >environment';
+  return [
+    { name: 'stage', command: stage, input: archive },
+    { name: 'switch', command: `ln -sfn new current && ${restart} && true`, input: '/dev/null' },
+  ];
+}
+
+/**
+ * The peer: for each host one `ssh` of its own in each pass, so many at once by `xargs`. Nothing is
+ * known of the hosts before. Answers the seconds it took.
  */
 export async function parallelOpenSsh(
   { hosts, privateKey }: FirstHosts,
   work: ParallelWork,
+  passes: readonly Pass[],
 ): Promise<number> {
-  const { folder, archive, atOnce } = work;
+  const { folder, atOnce } = work;
   await mkdir(folder, { recursive: true });
   const key = join(folder, 'key');
   await writeFile(key, privateKey, { mode: 0o600 });
-  const script = join(folder, 'to-host.sh');
-  await writeFile(script, scriptText({ folder, archive, key }), { mode: 0o700 });
   const lines = hosts.map(({ port, user }) => `${port} ${user}\n`).join('');
   const began = performance.now();
-  await xargs(['-P', String(atOnce), '-L', '1', 'sh', script], lines);
+  for (const pass of passes) {
+    const script = join(folder, `${pass.name}.sh`);
+    await writeFile(script, scriptText({ folder, key, pass }), { mode: 0o700 });
+    await xargs(['-P', String(atOnce), '-L', '1', 'sh', script], lines);
+  }
   const seconds = (performance.now() - began) / 1000;
   await rm(folder, { recursive: true });
   return seconds;
 }
 
-function scriptText(of: { folder: string; archive: string; key: string }): string {
+function scriptText({ pass, ...of }: { folder: string; key: string; pass: Pass }): string {
   const options = [
     '-F /dev/null',
     `-i '${of.key}'`,
@@ -52,7 +87,7 @@ function scriptText(of: { folder: string; archive: string; key: string }): strin
   ];
   return `port=$1
 place='${of.folder}/place-'$port
-exec ssh ${options.join(' ')} -p "$port" "$2@127.0.0.1" "mkdir -p $place/new && tar -xzf - -C $place/new && ln -sfn new $place/current && true" <'${of.archive}'
+exec ssh ${options.join(' ')} -p "$port" "$2@127.0.0.1" "mkdir -p $place && cd $place && "'${pass.command.replaceAll("'", `'\\''`)}' <'${pass.input}' >>'${of.folder}/said-'"$port"
 `;
 }
 
