@@ -26,6 +26,12 @@ export interface View {
   readonly onlyPrograms: boolean;
 }
 
+/**
+ * Where memory runs out, the kernel ends builds before Postgres or Floy. Root with CAP_SYS_RESOURCE
+ * sets the least as well by this; without it a build can take its own back.
+ */
+export const FIRST_TO_GO = '{ echo 500 >/proc/self/oom_score_adj; } 2>/dev/null || :';
+
 const READ_ONLY = new Set(['repository', 'settings']);
 
 /**
@@ -48,6 +54,7 @@ export function viewScript(view: View, words: readonly string[]): string {
       .filter(([name]) => READ_ONLY.has(name) === readOnly)
       .map(([name, path]) => [path, PLACES[name]] as const);
   return `set -e
+${FIRST_TO_GO}
 root=${quoted(scratch.root)}
 bare() { mount -t tmpfs -o "mode=755,nosuid,nodev,size=$2" floy "$root$1"; }
 folder() { mkdir -p "$root$2"; mount --bind "$1" "$root$2"; }

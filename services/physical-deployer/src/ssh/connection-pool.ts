@@ -50,8 +50,8 @@ const CONNECTING = { lookMs: 250, longestMs: 3000 };
  * So it is with the work on connections. It costs Floy little, but where hosts share its machine, or
  * hundreds answer at once, nobody else would be served. So many for each processor.
  */
-const WORKING = { lookMs: 50, longestMs: 1000 };
-const WORKING_EACH = 4;
+const WORKING = { lookMs: 25, longestMs: 1000 };
+const WORKING_EACH = 3;
 
 interface Entry {
   readonly client: Promise<SshClient>;
