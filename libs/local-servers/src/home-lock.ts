@@ -5,6 +5,9 @@ import { promisify } from 'node:util';
 import { exchangeableFolder, exchangeableLink, ownUid } from './exchangeable.js';
 import { lockFile } from './file-lock.js';
 import { readIfThere } from './kept-file.js';
+import { poll } from './poll.js';
+
+const HOLDER_MS = 1000;
 
 /** The right to be the only Floy on a data folder. */
 export interface HomeLock {
@@ -31,9 +34,13 @@ export async function lockHome(home: string): Promise<HomeLock> {
   const file = join(folder, 'lock');
   const descriptor = await lockFile(file);
   if (descriptor === undefined) {
-    const holder = (await readIfThere(file))?.trim() || 'unknown';
+    // Whoever took it a moment ago has still to write who that is.
+    const holder = await poll(
+      HOLDER_MS,
+      async () => (await readIfThere(file))?.trim() || undefined,
+    );
     throw new Error(
-      `Another Floy (process ${holder}) is running on the data folder ${home}: ` +
+      `Another Floy (process ${holder ?? 'unknown'}) is running on the data folder ${home}: ` +
         'stop it first, or set FLOY_HOME to a folder of its own',
     );
   }

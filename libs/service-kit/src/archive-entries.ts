@@ -24,7 +24,8 @@ export interface ArchiveLimits {
   readonly bytes: number;
 }
 
-const LIMITS: ArchiveLimits = { entries: 500_000, bytes: 20 * 1024 ** 3 };
+/** Of everything that is packed, unpacked or received. */
+export const ARCHIVE_LIMITS: ArchiveLimits = { entries: 500_000, bytes: 20 * 1024 ** 3 };
 /** Of a path and of a link's target: Linux takes no longer one. */
 const LONGEST_PATH = 4096;
 /** Of all paths and targets together, which whoever reads the archive may have to keep. Characters. */
@@ -54,7 +55,7 @@ const SET_ID = 0o6000;
  */
 export async function* archiveEntries(
   artifact: Readable,
-  limits = LIMITS,
+  limits = ARCHIVE_LIMITS,
 ): AsyncGenerator<ArchiveEntry> {
   const plain = Readable.from(strictTar(gunzipMember(artifact)), { objectMode: false });
   const reader = extract();

@@ -1,5 +1,5 @@
 import { VerdictError } from '@floy/domain';
-import type { ArchiveLimits } from '@floy/service-kit/archive-entries';
+import { ARCHIVE_LIMITS, type ArchiveLimits } from '@floy/service-kit/archive-entries';
 import { lstat, readlink, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { openFolder } from '../sandbox/folders.js';
@@ -54,7 +54,7 @@ export interface PackLimits extends ArchiveLimits {
 }
 
 /** Every reader of the archive refuses later what is larger, so that nobody packs it first. */
-const LARGEST: PackLimits = { entries: 500_000, bytes: 20 * 1024 ** 3, inFolder: 100_000 };
+const LARGEST: PackLimits = { ...ARCHIVE_LIMITS, inFolder: 100_000 };
 const LONGEST_TARGET = 4096;
 const MOST_PARTS = 256;
 

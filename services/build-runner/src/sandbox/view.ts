@@ -30,7 +30,7 @@ export interface View {
  * Where memory runs out, the kernel ends builds before Postgres or Floy. Root with CAP_SYS_RESOURCE
  * sets the least as well by this; without it a build can take its own back.
  */
-export const FIRST_TO_GO = '{ echo 500 >/proc/self/oom_score_adj; } 2>/dev/null || :';
+const FIRST_TO_GO = '{ echo 500 >/proc/self/oom_score_adj; } 2>/dev/null || :';
 
 const READ_ONLY = new Set(['repository', 'settings']);
 
