@@ -87,7 +87,8 @@ describeHere('a transaction', () => {
         await tx.execute('UPDATE event_streams SET seq = seq + 1 WHERE stream = ?', [order[1]]);
       });
     await Promise.all([lock('forward', ['one', 'two']), lock('backward', ['two', 'one'])]);
-    expect(runs.forward + runs.backward).toBe(3);
+    // On a busy machine the one that runs again may meet the other once more.
+    expect(runs.forward + runs.backward).toBeGreaterThan(2);
     const rows = await own.query<{ seq: string }>(
       "SELECT seq FROM event_streams WHERE stream IN ('one', 'two')",
     );
