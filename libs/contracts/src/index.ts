@@ -23,6 +23,7 @@ export * from './config/overlay-config.js';
 export * from './config/plain-value.js';
 export { sharedPathsProblem } from './config/shared-paths.js';
 export * from './config/template.js';
+export * from './config/unknown-keys.js';
 export * from './config/value-kinds.js';
 export * from './git-names.js';
 export * from './repository-key.js';
