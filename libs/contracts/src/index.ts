@@ -12,6 +12,8 @@ export * from './resources/version.js';
 export * from './resources/workflow.js';
 export * from './messages.js';
 export * from './events.js';
+export * from './api/api-text.js';
+export { apiText } from './api/described.js';
 export * from './config/auto-deploy.js';
 export * from './config/build-settings.js';
 export * from './config/check-config.js';
