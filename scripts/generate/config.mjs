@@ -21,7 +21,8 @@ export async function configText(root) {
     [
       `From ${source('libs/contracts/src/config/config-keys.ts')}. A task sees the environment's config overlaid by`,
       'the application’s, except connection keys, which only an environment has and which are always those',
-      'of today. Seconds everywhere. Other keys are kept as they are.',
+      'of today. Seconds everywhere. A key that is nearly one of these is refused; other keys are kept as',
+      'they are and listed in `unknown_keys` of the answer.',
       '',
       `In a template, ${templateNames.map((name) => code(`{{${name}}}`)).join(', ')} are filled in, quoted for a shell where`,
       'the key is a command. An unknown name is refused.',

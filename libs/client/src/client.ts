@@ -20,6 +20,7 @@ import type {
   EventListResponse,
   HealthCheckResult,
   HostKey,
+  PinnedKeysResponse,
   ApproveHostKeyRequest,
   RestartServiceRequest,
   RunCommandRequest,
@@ -145,6 +146,8 @@ export function createClient(options: ClientOptions) {
     uploadArtifact: async (environmentId: string, body: UploadArtifactRequest) =>
       (await post<{ results: CommandResult[] }>(at`/environments/${environmentId}/artifacts`, body))
         .results,
+    listHostKeys: async (environmentId: string) =>
+      (await get<PinnedKeysResponse>(at`/environments/${environmentId}/host-keys`)).host_keys,
     approveHostKey: (environmentId: string, body: ApproveHostKeyRequest) =>
       post<HostKey>(at`/environments/${environmentId}/host-keys`, body),
 

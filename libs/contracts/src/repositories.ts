@@ -40,8 +40,10 @@ export interface TaskFilter extends Page {
 
 /** What a new thing says; ids and times are given to it. */
 export type NewVersion = Omit<Version, 'id' | 'created_at'>;
-export type NewApplication = Omit<Application, 'id' | 'created_at' | 'updated_at'>;
-export type NewEnvironment = Omit<Environment, 'id' | 'created_at' | 'updated_at'>;
+/** What a row gets when it is stored, and what follows from its config. */
+type Given = 'id' | 'created_at' | 'updated_at' | 'unknown_keys';
+export type NewApplication = Omit<Application, Given>;
+export type NewEnvironment = Omit<Environment, Given>;
 
 /** `getById` and `delete` throw NotFoundError; a duplicate is a ConflictError. */
 export interface VersionRepository {

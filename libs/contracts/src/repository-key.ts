@@ -29,7 +29,15 @@ export function repositoryProblem(repository: string): string | undefined {
   }
   const short = scp.exec(repository);
   if (short !== null && !repository.includes('://')) {
-    return short[3]!.startsWith('-') ? 'must not begin its path with a dash' : undefined;
+    const [, user = '', host = '', path = ''] = short;
+    if (path.startsWith('-')) return 'must not begin its path with a dash';
+    const [, port, rest] = /^(\d{1,5})\/(.*)$/.exec(path) ?? [];
+    if (port === undefined) return undefined;
+    const before = `ssh://${user === '' ? '' : `${user}@`}${host}`;
+    return (
+      `must not begin its path with a number, which reads like a port and is none: ` +
+      `write ${before}:${port}/${rest} for the port, ${before}/${port}/${rest} for the folder`
+    );
   }
   let url: URL;
   try {

@@ -41,6 +41,11 @@ export const Config = Type.Unsafe<Record<string, unknown>>({
 /** See {@link Config}. */
 export type Config = Static<typeof Config>;
 
+/** The keys of a config that Floy does not know. */
+export const UnknownKeys = Type.Array(Type.String(), {
+  description: 'keys of the config that Floy does not know: they are kept and do nothing',
+});
+
 /** One of a closed set of words. */
 export function Words<const W extends string[]>(words: readonly [...W], description?: string) {
   return Type.Enum(words, {

@@ -1,5 +1,5 @@
 import { deployerOf, type PlaceNames, type ServicePlaces } from '@floy/contracts';
-import { InvalidRequestError } from '@floy/domain';
+import { InvalidRequestError, textOfProblems } from '@floy/domain';
 import { rowOf, type Statement } from './statement.js';
 import type { Transaction } from './transaction.js';
 
@@ -59,9 +59,11 @@ export function refuseUnfitValues(
   application: string,
   problems: Readonly<Record<string, string>>,
 ): void {
-  const [first] = Object.entries(problems);
-  if (first === undefined) return;
-  throw new InvalidRequestError(`Application ${application}: ${first.join(': ')}`, problems);
+  if (Object.keys(problems).length === 0) return;
+  throw new InvalidRequestError(
+    `Application ${application}: ${textOfProblems(problems)}`,
+    problems,
+  );
 }
 
 function namesOf({ environment, application, version }: ServiceAsked): PlaceNames {

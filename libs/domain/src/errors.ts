@@ -51,6 +51,18 @@ export function isAnswer(error: unknown): error is FloyError {
   return error instanceof FloyError && !saysNothing;
 }
 
+/** So many problems are told in a message, each cut after so many characters; `details` has all. */
+const TOLD = 5;
+const TOLD_LENGTH = 300;
+
+/** Field path → reason as one sentence: `name: is required; config.hosts: must be a list`. */
+export function textOfProblems(problems: Readonly<Record<string, string>>): string {
+  const all = Object.entries(problems);
+  const told = all.slice(0, TOLD).map((problem) => problem.join(': ').slice(0, TOLD_LENGTH));
+  const more = all.length - told.length;
+  return [...told, ...(more > 0 ? [`and ${more} more in details`] : [])].join('; ');
+}
+
 /** The text of anything thrown, without its stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

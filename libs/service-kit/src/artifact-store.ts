@@ -1,9 +1,10 @@
-import { ConflictError, NotFoundError, VerdictError } from '@floy/domain';
+import { ConflictError, messageOf, NotFoundError, VerdictError } from '@floy/domain';
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lchown, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline, Transform, type Readable, type TransformCallback } from 'node:stream';
+import { ConfigError } from './config.js';
 
 /** What an artifact is known by: the lower case hex sha256 of its bytes, and how many there are. */
 export interface StoredArtifact {
@@ -39,6 +40,25 @@ export interface ArtifactStore {
 
 /** Whatever a killed process left in `incoming` longer ago than this is removed. */
 const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * The artifacts of an installation below FLOY_ARTIFACTS.
+ *
+ * @throws ConfigError where the folder cannot be used, or is that of another installation
+ */
+export async function openArtifactStore(
+  folder: string,
+  installation: string,
+): Promise<ArtifactStore> {
+  const artifacts = createFolderArtifactStore(folder);
+  try {
+    await artifacts.checkInstallation(installation);
+  } catch (error) {
+    const reason = `the folder ${folder} cannot be used: ${messageOf(error)}`;
+    throw new ConfigError({ FLOY_ARTIFACTS: reason }, { cause: error });
+  }
+  return artifacts;
+}
 
 /** Artifacts as files of one folder, which runners and deployers share. Made when it is missing. */
 export function createFolderArtifactStore(folder: string): ArtifactStore {

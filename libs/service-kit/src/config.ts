@@ -8,11 +8,15 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The environment does not fit: every reason at once, by the name of the variable. */
 export class ConfigError extends Error {
-  constructor(readonly problems: Readonly<Record<string, string>>) {
+  constructor(
+    readonly problems: Readonly<Record<string, string>>,
+    options?: ErrorOptions,
+  ) {
     super(
       Object.entries(problems)
         .map(([name, reason]) => `${name}: ${reason}`)
-        .join('\n'),
+        .join('; '),
+      options,
     );
     this.name = 'ConfigError';
   }
@@ -138,6 +142,16 @@ function explain(error: ErrorObject): [name: string, reason: string] {
       return [name, expectations[params['format'] as keyof typeof formats]];
     case 'enum':
       return [name, `must be one of ${(params['allowedValues'] as string[]).join(', ')}`];
+    case 'type':
+      return [name, params['type'] === 'integer' ? 'must be a whole number' : 'must be text'];
+    case 'minimum':
+    case 'maximum':
+      return [
+        name,
+        `must be ${error.keyword === 'minimum' ? 'at least' : 'at most'} ${String(params['limit'])}`,
+      ];
+    case 'minLength':
+      return [name, `must have at least ${String(params['limit'])} characters`];
     default:
       return [name, error.message ?? error.keyword];
   }

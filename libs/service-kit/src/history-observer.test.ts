@@ -20,6 +20,8 @@ it('a rollout leaves a line per phase and a count per event', async () => {
     { ...of, type: 'deployment.running' },
     { ...of, type: 'instance.staged', subject: 'ins_1' },
     { ...of, type: 'instance.staged', subject: 'ins_2' },
+    { ...of, type: 'task.running', subject: 'task_1', data: { type: 'build' } },
+    { ...of, type: 'task.failed', subject: 'task_2', data: { not_run: true } },
   ]);
   observe([
     { ...of, type: 'deployment.failed', data: { message: 'No instance was healthy' } },
@@ -30,6 +32,16 @@ it('a rollout leaves a line per phase and a count per event', async () => {
       level: 'info',
       fields: { deployment_id: 'dep_1', event: 'deployment.running' },
       message: 'The deployment runs',
+    },
+    {
+      level: 'info',
+      fields: {
+        deployment_id: 'dep_1',
+        subject: 'task_1',
+        event: 'task.running',
+        type: 'build',
+      },
+      message: 'A task of the deployment runs',
     },
     {
       level: 'warn',

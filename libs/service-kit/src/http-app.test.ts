@@ -70,7 +70,7 @@ describe('an answer that fails after it has begun', () => {
 });
 
 describe('the log of requests', () => {
-  it('has changes at info, and what only reads at debug', async () => {
+  it('has changes and refusals at info, and what only reads at debug', async () => {
     reply = { body: {} };
     await ask();
     await ask('/it', { method: 'POST' });
@@ -79,8 +79,8 @@ describe('the log of requests', () => {
     expect(answered).toEqual([
       'debug GET /it 200 answered',
       'info POST /it 200 answered',
-      'debug GET /nothing 404 answered',
-      'info DELETE /nothing 404 answered',
+      'info GET /nothing 404 refused',
+      'info DELETE /nothing 404 refused',
     ]);
   });
 });

@@ -88,7 +88,10 @@ export function createHttpApp<Scope, Caller>(options: HttpAppOptions<Scope, Call
     }
     const allowed = routes.map(({ method }) => method).join(', ');
     app.all(pattern, (request) => {
-      const message = `${request.method} is not possible here, only ${allowed}`;
+      // PUT does here what others call PATCH.
+      const isPatch = request.method === 'PATCH' && allowed.includes('PUT');
+      const hint = isPatch ? ': PUT changes the fields that are sent and leaves the others' : '';
+      const message = `${request.method} is not possible here, only ${allowed}${hint}`;
       throw new HttpError(405, 'INVALID_REQUEST', message, { Allow: allowed });
     });
   }
@@ -198,9 +201,10 @@ function identify(log: HttpLog) {
       const ms = Math.round(performance.now() - started);
       const { method, path } = request;
       const fields = { request_id: id, method, path, status: response.statusCode, ms };
-      // What only reads is asked for all the time; what fails in it is logged where it fails.
-      if (method === 'GET' || method === 'HEAD') log.debug(fields, 'answered');
-      else log.info(fields, 'answered');
+      // What only reads is asked for all the time. Operators look for what changed or was refused.
+      const isRead = method === 'GET' || method === 'HEAD';
+      const level = isRead && response.statusCode < 400 ? 'debug' : 'info';
+      log[level](fields, response.statusCode < 400 ? 'answered' : 'refused');
     });
     next();
   };

@@ -1,4 +1,4 @@
-import { InvalidRequestError } from '@floy/domain';
+import { InvalidRequestError, textOfProblems } from '@floy/domain';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { TSchema } from 'typebox';
@@ -18,9 +18,7 @@ export function validate(schema: TSchema, value: unknown, what: string, bytes = 
   const check = bytes > MOST_BYTES ? first(schema) : every(schema);
   if (check(value)) return;
   const details = reasons(check.errors ?? []);
-  const [named] = Object.entries(details);
-  const reason = named === undefined ? 'does not fit its schema' : named.join(' ');
-  throw new InvalidRequestError(`${what} is invalid: ${reason}`, details);
+  throw new InvalidRequestError(`${what} is invalid: ${textOfProblems(details)}`, details);
 }
 
 /** Why an answer does not fit its schema, or undefined. For tests. */

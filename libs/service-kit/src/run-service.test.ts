@@ -93,9 +93,26 @@ describe('the life of a process', () => {
   it('exits 78 when its settings are wrong, naming them', async () => {
     const service = start({ FLOY_OPS_PORT: 'x' });
     expect(await service.exited()).toBe(78);
-    expect(said(service, 'The configuration is wrong')).toMatchObject({
-      problems: { FLOY_ADMIN_TOKEN: 'must be set', FLOY_OPS_PORT: 'must be integer' },
-    });
+    expect(service.log).toMatchObject([
+      {
+        msg: 'The configuration is wrong: FLOY_ADMIN_TOKEN: must be set; FLOY_OPS_PORT: must be a whole number',
+        problems: { FLOY_ADMIN_TOKEN: 'must be set', FLOY_OPS_PORT: 'must be a whole number' },
+      },
+    ]);
+  });
+
+  it('a taken port is one clear line that names the variable and the remedy', async () => {
+    const first = start({ FLOY_ADMIN_TOKEN: token });
+    const port = new URL(await first.opsUrl()).port;
+    const second = start({ FLOY_ADMIN_TOKEN: token, FLOY_OPS_PORT: port });
+    expect(await second.exited()).toBe(78);
+    expect(second.log.map(({ msg }) => msg)).toEqual([
+      `The configuration is wrong: FLOY_OPS_PORT: another program has port ${port} of 127.0.0.1: ` +
+        'end that one, or set another port (0 picks a free one)',
+    ]);
+    const nowhere = start({ FLOY_ADMIN_TOKEN: token, FLOY_OPS_HOST: '192.0.2.1' });
+    expect(await nowhere.exited()).toBe(78);
+    expect(JSON.stringify(nowhere.log)).toContain('FLOY_OPS_HOST: this machine has no address');
   });
 
   it.each([

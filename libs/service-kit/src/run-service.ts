@@ -1,4 +1,4 @@
-import { messageOf } from '@floy/domain';
+import { FloyError, messageOf } from '@floy/domain';
 import { createRedactor, type Redactor } from '@floy/secrets/redaction';
 import { Type, type Static, type TObject } from 'typebox';
 import {
@@ -9,10 +9,12 @@ import {
   unknownSettings,
 } from './config.js';
 import type { Environment } from './config.js';
+import { listenProblem } from './listen-problem.js';
 import { createLogger, type Logger } from './logger.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { startOpsServer, type Checks } from './ops-server.js';
 import { processSettings, settings } from './settings.js';
+import { startProblem } from './start-problem.js';
 
 /** What a process that has started can be asked. */
 export interface Running {
@@ -73,7 +75,9 @@ export async function runService<S extends TObject>(program: ServiceProgram<S>):
   const shutdown = new AbortController();
   const die = (message: string) => (error: unknown) => {
     if (error instanceof ConfigError) refuse(logger, error);
-    logger.error({ err: error }, message);
+    // Its message says what is wrong; where in the code it was found helps nobody.
+    if (error instanceof FloyError) logger.error({}, `${message}: ${error.message}`);
+    else logger.error({ err: error }, message);
     process.exit(1);
   };
   process.on('unhandledRejection', die('A failure that nobody handled'));
@@ -105,13 +109,19 @@ export async function runService<S extends TObject>(program: ServiceProgram<S>):
       if (!started.service) return { process: { status: 'down', reason: 'starting' } };
       return { process: { status: 'ok' }, ...(await started.service.ready?.()) };
     },
-  }).catch(die('Health and metrics cannot be served'));
+  }).catch((error: unknown) => {
+    const at = { host: own.FLOY_OPS_HOST, port: own.FLOY_OPS_PORT };
+    const settingsOfIt = { hostSetting: 'FLOY_OPS_HOST', portSetting: 'FLOY_OPS_PORT' };
+    return die('Health and metrics cannot be served')(
+      listenProblem(error, { ...at, ...settingsOfIt }),
+    );
+  });
   logger.info({ ops_port: ops.port }, 'Serving health and metrics');
 
   const running = await program
     .start({ config, logger, metrics, redactor, shutdown: shutdown.signal })
     .catch((error: unknown) => {
-      if (!shutdown.signal.aborted) return die('The start failed')(error);
+      if (!shutdown.signal.aborted) return die('The start failed')(startProblem(error));
       logger.info({ reason: messageOf(error) }, 'The start was given up');
       return undefined;
     });
@@ -126,7 +136,7 @@ export async function runService<S extends TObject>(program: ServiceProgram<S>):
 }
 
 function refuse(logger: Logger, error: ConfigError): never {
-  logger.error({ problems: error.problems }, 'The configuration is wrong');
+  logger.error({ problems: error.problems }, `The configuration is wrong: ${error.message}`);
   process.exit(CONFIG_EXIT_CODE);
 }
 

@@ -14,6 +14,7 @@ import { startRelay } from '@floy/messaging/relay';
 import { createSteadyBackend } from '@floy/messaging/steady-backend';
 import { createSealer, parseEncryptionKeys } from '@floy/secrets/sealing';
 import { messageOf, UnavailableError } from '@floy/domain';
+import { ConfigError } from './config.js';
 import { createHistoryObserver } from './history-observer.js';
 import type { Check, Checks } from './ops-server.js';
 import { observeDeliveries, observePool } from './process-metrics.js';
@@ -194,6 +195,9 @@ async function patiently<T>(
 }
 
 function refuseUnlessAway(error: unknown, logger: ServiceProcess<unknown>['logger']): void {
-  if (!(error instanceof UnavailableError)) throw error;
+  // A Redis that evicts keys, or one that is too old, stays so until somebody changes it.
+  if (!(error instanceof UnavailableError)) {
+    throw new ConfigError({ FLOY_REDIS_URL: messageOf(error) }, { cause: error });
+  }
   logger.warn({ reason: messageOf(error) }, 'The queue cannot be reached yet');
 }

@@ -12,7 +12,11 @@ const YesOrNo = (standard: 'yes' | 'no', description: string) =>
  */
 export const settings = {
   FLOY_HOME: Type.String({ description: 'data folder; default .floy in the clone' }),
-  FLOY_HOST: Type.String({ default: '0.0.0.0', description: 'address the gateway listens on' }),
+  FLOY_HOST: Type.String({
+    default: '127.0.0.1',
+    description:
+      'address the gateway listens on; 0.0.0.0 opens it to the network, where tokens travel in clear',
+  }),
   FLOY_PORT: Port('port of the gateway, 0 picks one', 8080),
   FLOY_OPS_HOST: Type.String({
     default: '127.0.0.1',

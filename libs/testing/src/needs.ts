@@ -54,6 +54,16 @@ export async function needsSshd(): Promise<Describe> {
   return needs('sshd', sshd, 'install openssh-server (it need not be started)');
 }
 
+/** For tests that look at pages, with the browser that was found. */
+export async function needsChromium(): Promise<{ describe: Describe; program: string }> {
+  const path = process.env['PATH'] ?? '';
+  const [found] = ['chromium', 'chromium-browser', 'google-chrome'].flatMap((name) =>
+    findPrograms(name, path),
+  );
+  const how = 'install chromium, or put chromium-browser or google-chrome on the PATH';
+  return { describe: await needs('chromium', found, how), program: found ?? '' };
+}
+
 /** For tests that act as several users. */
 export async function needsRoot(): Promise<Describe> {
   const isRoot = process.getuid?.() === 0;

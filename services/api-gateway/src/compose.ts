@@ -1,7 +1,8 @@
 import { createTokenRepository } from '@floy/database/repositories/tokens';
 import { pruneIdempotencyKeys } from '@floy/database/repositories/idempotency-keys';
 import { pruneQuestions } from '@floy/database/repositories/questions';
-import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
+import { openArtifactStore } from '@floy/service-kit/artifact-store';
+import { listenProblem, type ListenAddress } from '@floy/service-kit/listen-problem';
 import type { Checks } from '@floy/service-kit/ops-server';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
 import { startAuditSealing } from './audit-sealing.js';
@@ -48,7 +49,10 @@ export async function compose(
     streams,
     shutdown: shutdown.signal,
   });
-  const server = await listen(app, config.FLOY_HOST, config.FLOY_PORT);
+  const at = addressOf(config);
+  const server = await listen(app, at.host, at.port).catch((error: unknown) => {
+    throw listenProblem(error, at);
+  });
   const prune = setInterval(() => {
     Promise.all([pruneIdempotencyKeys(database.knex), pruneQuestions(database.knex)]).catch(
       (error: unknown) => logger.warn({ err: error }, 'Old rows could not be removed'),
@@ -67,9 +71,12 @@ export async function compose(
   };
 }
 
+/** Where the API is to be served. */
+export function addressOf(config: Pick<GatewayConfig, 'FLOY_HOST' | 'FLOY_PORT'>): ListenAddress {
+  const { FLOY_HOST: host, FLOY_PORT: port } = config;
+  return { host, port, hostSetting: 'FLOY_HOST', portSetting: 'FLOY_PORT' };
+}
+
 async function artifactStore(installation: string, folder: string | undefined) {
-  if (folder === undefined) return {};
-  const artifacts = createFolderArtifactStore(folder);
-  await artifacts.checkInstallation(installation);
-  return { artifacts };
+  return folder === undefined ? {} : { artifacts: await openArtifactStore(folder, installation) };
 }

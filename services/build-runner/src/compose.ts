@@ -1,5 +1,5 @@
 import { consume } from '@floy/messaging/consume';
-import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
+import { openArtifactStore } from '@floy/service-kit/artifact-store';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
 import { join } from 'node:path';
 import { runTaskHandler } from './handlers/run-task.js';
@@ -24,8 +24,7 @@ export interface RunnerConfig {
 }
 
 export async function compose(deps: ServiceDeps, config: RunnerConfig): Promise<RunningService> {
-  const artifacts = createFolderArtifactStore(config.artifacts);
-  await artifacts.checkInstallation(deps.installation);
+  const artifacts = await openArtifactStore(config.artifacts, deps.installation);
   const { unconfined, privateGit } = config;
   const sandbox = await createSandbox({
     users: parseBuildUsers(config.buildUsers),

@@ -1,6 +1,6 @@
 import { consume } from '@floy/messaging/consume';
 import { createSharedRedactors } from '@floy/secrets/shared-redactors';
-import { createFolderArtifactStore } from '@floy/service-kit/artifact-store';
+import { openArtifactStore } from '@floy/service-kit/artifact-store';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
 import { answerQuestionHandler } from './handlers/answer-question.js';
 import { stageInstanceHandler } from './handlers/stage-instance.js';
@@ -20,8 +20,7 @@ export async function compose(
   deps: ServiceDeps,
   config: { artifacts: string; publicUrl?: string },
 ): Promise<RunningService> {
-  const artifacts = createFolderArtifactStore(config.artifacts);
-  await artifacts.checkInstallation(deps.installation);
+  const artifacts = await openArtifactStore(config.artifacts, deps.installation);
   const hosts = createHosts();
   const stepEnded = observeHosts(deps.metrics, hosts);
   const { publicUrl } = config;

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readCheckpoint, writeCheckpoint } from '@floy/database/audit/audit-seal';
 import { verifyAudit } from '@floy/database/audit/verify-audit';
 import { createDatabase } from '@floy/database/database';
@@ -13,6 +13,7 @@ import { settings as all } from '@floy/service-kit/settings';
 import { Type, type Static } from 'typebox';
 import { env } from './config.js';
 import { clone } from './clone.js';
+import { inHome } from './home-problem.js';
 
 const settings = Type.Object({
   FLOY_HOME: Type.Optional(all.FLOY_HOME),
@@ -38,8 +39,8 @@ async function verify(
     throw new ConfigError({ arguments: `are ${USAGE}` });
   const needsHome =
     config.FLOY_DATABASE_URL === undefined || config.FLOY_ENCRYPTION_KEY === undefined;
-  const home = config.FLOY_HOME ?? (await defaultHome(clone));
-  const folder = needsHome ? await ownHome(home) : home;
+  const home = resolve(config.FLOY_HOME ?? (await defaultHome(clone)));
+  const folder = needsHome ? await inHome(home, () => ownHome(home)) : home;
   const keys =
     config.FLOY_ENCRYPTION_KEY ?? (await readIfThere(join(folder, 'encryption-key')))?.trim();
   if (keys === undefined)

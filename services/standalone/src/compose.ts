@@ -1,11 +1,12 @@
 import { rm } from 'node:fs/promises';
-import { compose as composeGateway } from '@floy/api-gateway';
+import { addressOf, compose as composeGateway } from '@floy/api-gateway';
 import { compose as composeBuildRunner } from '@floy/build-runner';
 import { catalogues } from '@floy/contracts';
 import { migrate } from '@floy/database/migrate';
 import { compose as composeDeploymentManager } from '@floy/deployment-manager';
 import { compose as composePhysicalDeployer } from '@floy/physical-deployer';
 import { passwordsIn } from '@floy/service-kit/config';
+import { refuseTakenAddress } from '@floy/service-kit/listen-problem';
 import type { Running, ServiceProcess } from '@floy/service-kit/run-service';
 import { openRuntime } from '@floy/service-kit/runtime';
 import { compose as composeWorkflowManager } from '@floy/workflow-manager';
@@ -32,6 +33,7 @@ export async function startStandalone(
   searchPath: string,
 ): Promise<RunningStandalone> {
   const { config, redactor, shutdown } = process;
+  await refuseTakenAddress(addressOf(config));
   const home = await openHome(config, searchPath, process);
   const opened: (() => Promise<void>)[] = [home.close];
   const stop = async (): Promise<void> => {

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { ConfigError } from '@floy/service-kit/config';
 
 /** The services of a fleet, in the order that they are started in. */
 export const FLEET_SERVICES = [
@@ -22,7 +23,7 @@ export interface FleetMember {
 /**
  * Who is started: one of each, or as many as words like `physical-deployer=3` say.
  *
- * @throws Error naming a word that says nothing
+ * @throws ConfigError naming a word that says nothing
  */
 export function planFleet(words: readonly string[]): FleetMember[] {
   const counts = new Map<FleetService, number>(FLEET_SERVICES.map((service) => [service, 1]));
@@ -30,12 +31,14 @@ export function planFleet(words: readonly string[]): FleetMember[] {
     const [name, count] = word.split('=');
     const service = FLEET_SERVICES.find((known) => known === name);
     if (service === undefined || !/^\d{1,2}$/.test(count ?? '')) {
-      throw new Error(
-        `"${word}" is not like physical-deployer=3; there are ${FLEET_SERVICES.join(', ')}`,
-      );
+      throw new ConfigError({
+        arguments: `"${word}" is not like physical-deployer=3; there are ${FLEET_SERVICES.join(', ')}`,
+      });
     }
     if (service === 'api-gateway' && Number(count) > 1) {
-      throw new Error('One machine has one port for the gateway: api-gateway=1 at most');
+      throw new ConfigError({
+        arguments: 'one machine has one port for the gateway: api-gateway=1 at most',
+      });
     }
     counts.set(service, Number(count));
   }

@@ -1,8 +1,10 @@
 import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { addressOf } from '@floy/api-gateway';
 import { migrate } from '@floy/database/migrate';
 import { freePort } from '@floy/local-servers/free-port';
 import { poll } from '@floy/local-servers/poll';
+import { refuseTakenAddress } from '@floy/service-kit/listen-problem';
 import { runService, type Running, type ServiceProcess } from '@floy/service-kit/run-service';
 import { announce } from './announce.js';
 import { env, settings, type StandaloneConfig } from './config.js';
@@ -23,6 +25,7 @@ async function startFleet(
   const { config: given, logger, shutdown } = process;
   const plan = planFleet(words);
   const config = { ...given, FLOY_PORT: given.FLOY_PORT || (await freePort()) };
+  await refuseTakenAddress(addressOf(config));
   const home = await openHome(config, env['PATH'] ?? '', process);
   const members: KeptProcess[] = [];
   const stop = async (): Promise<void> => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { defaultHome } from '@floy/local-servers/default-home';
 import { findRedis } from '@floy/local-servers/find-redis';
 import { lockHome } from '@floy/local-servers/home-lock';
@@ -8,10 +8,12 @@ import { keptSecret, neededSecret } from '@floy/local-servers/kept-file';
 import { startPostgres } from '@floy/local-servers/postgres';
 import { hasCluster } from '@floy/local-servers/postgres-cluster';
 import { startRedis } from '@floy/local-servers/redis';
+import { parseEncryptionKeys } from '@floy/secrets/sealing';
 import { ConfigError } from '@floy/service-kit/config';
 import type { ServiceProcess } from '@floy/service-kit/run-service';
 import { clone } from './clone.js';
 import type { StandaloneConfig } from './config.js';
+import { inHome } from './home-problem.js';
 import { watchServer } from './watch-server.js';
 
 /** A data folder in use, with all that services need and were not told. */
@@ -36,7 +38,8 @@ export interface Home {
  * machine's Redis if there is one, keys.
  *
  * @param searchPath folders to look for a Redis in, as in the variable PATH
- * @throws Error when another Floy has the folder, or `shutdown` aborts; nothing is left running then
+ * @throws ConfigError when the folder cannot be used or another Floy has it, Error when `shutdown`
+ *   aborts; nothing is left running then
  */
 export async function openHome(
   config: StandaloneConfig,
@@ -49,7 +52,8 @@ export async function openHome(
         'must be set with FLOY_DATABASE_URL: a key in a local folder is lost with it',
     });
   }
-  const lock = await lockHome(config.FLOY_HOME ?? (await defaultHome(clone)));
+  const home = resolve(config.FLOY_HOME ?? (await defaultHome(clone)));
+  const lock = await inHome(home, () => lockHome(home));
   const { folder } = lock;
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -59,7 +63,9 @@ export async function openHome(
 
   async function openDatabase(): Promise<string> {
     if (config.FLOY_DATABASE_URL !== undefined) return config.FLOY_DATABASE_URL;
-    const server = await startPostgres({ folder: join(folder, 'postgres'), signal });
+    const server = await inHome(home, () =>
+      startPostgres({ folder: join(folder, 'postgres'), signal }),
+    );
     closers.push(watchServer('postgres', server, logger));
     logger.info({ adopted: server.adopted, socket: server.socket }, 'Postgres runs');
     return server.url;
@@ -81,9 +87,9 @@ export async function openHome(
   try {
     const adminTokenFile = join(folder, 'admin-token');
     const addressFile = join(folder, 'address');
-    await rm(addressFile, { force: true });
+    await inHome(home, () => rm(addressFile, { force: true }));
     // Before there is anything that it seals: a new one in the place of a lost one opens nothing.
-    const encryptionKey = config.FLOY_ENCRYPTION_KEY ?? (await openKey(folder));
+    const encryptionKey = config.FLOY_ENCRYPTION_KEY ?? (await inHome(home, () => openKey(folder)));
     const [databaseUrl, redisUrl] = await allOf(openDatabase(), openQueue());
     signal.throwIfAborted();
     const adminToken =
@@ -100,10 +106,17 @@ export async function openHome(
   }
 }
 
-function openKey(folder: string): Promise<string> {
+async function openKey(folder: string): Promise<string> {
   const needed = hasCluster(join(folder, 'postgres'));
   const make = (): string => randomBytes(32).toString('base64');
-  return neededSecret(join(folder, 'encryption-key'), needed, make);
+  const file = join(folder, 'encryption-key');
+  const key = await neededSecret(file, needed, make);
+  try {
+    parseEncryptionKeys(key);
+  } catch (cause) {
+    throw new Error(`${file} holds no key of 32 bytes in base64: bring the file back`, { cause });
+  }
+  return key;
 }
 
 /** Waits for both also when one fails, so that nothing is started after the clean-up. */

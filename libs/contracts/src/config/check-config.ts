@@ -7,6 +7,8 @@ import {
   type ConfigKeyName,
   type ConfigValue,
 } from './config-keys.js';
+import { samePlaceProblems } from '../deployers/physical/same-place.js';
+import { keyMeantBy } from './unknown-keys.js';
 
 type Config = Readonly<Record<string, unknown>>;
 
@@ -20,6 +22,10 @@ export function environmentConfigProblems(
     if (key.required && key.place === type && isAbsent(config[name])) {
       problems[`config.${name}`] ??= `is required in a ${type} environment`;
     }
+  }
+  if (type === 'physical' && Object.keys(problems).length === 0) {
+    const hosts = readKey('hosts', config) ?? [];
+    return samePlaceProblems(hosts, readKey('ssh_port', config), readKey('deploy_path', config));
   }
   return problems;
 }
@@ -53,12 +59,22 @@ export function readKey<N extends ConfigKeyName>(
   return read as ConfigValue<N>;
 }
 
+/** So many unknown keys are compared with the known ones; nobody misspells more of them. */
+const MOST_COMPARED = 1000;
+
 function knownKeyProblems(config: Config): Record<string, string> {
   const problems: Record<string, string> = {};
+  let unknown = 0;
   for (const [name, value] of Object.entries(config)) {
     const key = configKey(name);
+    if (key === undefined) {
+      unknown += 1;
+      const meant = unknown > MOST_COMPARED ? undefined : keyMeantBy(name);
+      if (meant !== undefined) problems[`config.${name}`] = `is not known: ${meant} is meant`;
+      continue;
+    }
     // null means what leaving the key out means, so that clients with fixed fields can say so.
-    if (key === undefined || value === null) continue;
+    if (value === null) continue;
     key.kind.read(value, `config.${name}`, (path, reason) => {
       problems[path] ??= reason;
     });

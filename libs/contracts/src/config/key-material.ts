@@ -22,11 +22,18 @@ export function decodePrivateKey(value: string): string | undefined {
   return kind !== undefined && key.endsWith(`\n-----END ${kind}-----`) ? `${key}\n` : undefined;
 }
 
+/** How the file of a public key begins: of OpenSSH, of the SSH standard, of PEM. */
+const publicKey =
+  /^\s*(?:(?:ssh|sk-ssh|ecdsa|sk-ecdsa)-\S+ +AAAA|-{4,5} ?BEGIN (?:\S+ )?PUBLIC KEY)/;
+
 /** Why a private key that decodes is refused, or undefined. One that does not decode is stored. */
 export function privateKeyProblem(value: string): string | undefined {
   if (value.length > LARGEST) return `is longer than ${LARGEST} bytes`;
   const key = decodePrivateKey(value);
-  if (key === undefined) return undefined;
+  if (key === undefined) {
+    const isPublic = [value, decodeBase64(value) ?? ''].some((text) => publicKey.test(text));
+    return isPublic ? 'is a public key: the private one beside it is needed' : undefined;
+  }
   const ends = key.split('-----BEGIN ').length - 1;
   if (ends !== 1) return 'holds more than one key';
   const locked = /ENCRYPTED/.test(key.slice(0, 200));

@@ -73,13 +73,19 @@ export function fillUrl(template: string, values: TemplateValues, key: string): 
  * on a value that holds a slash, and so would put one service below the folder of another.
  */
 export function fillPath(template: string, values: TemplateValues, key: string): string {
+  const reason = pathValueProblem(template, values);
+  if (reason === undefined) return fillTemplate(template, values, key);
+  throw new InvalidRequestError(`${key}: ${reason}`, { [`config.${key}`]: reason });
+}
+
+/** Why a value cannot be filled into a path, or undefined: see `fillPath`. */
+export function pathValueProblem(template: string, values: TemplateValues): string | undefined {
   for (const { name } of placeholdersOf(template)) {
     const value = values[name as TemplateName];
     if (!value?.includes('/')) continue;
-    const reason = `{{${name}}} is ${JSON.stringify(value)}, and a folder's name holds no slash`;
-    throw new InvalidRequestError(`${key}: ${reason}`, { [`config.${key}`]: reason });
+    return `{{${name}}} is ${JSON.stringify(value)}, and a folder's name holds no slash`;
   }
-  return fillTemplate(template, values, key);
+  return undefined;
 }
 
 /** The variables by which commands are given every value, whatever it holds: `FLOY_GIT_TAG` …. */

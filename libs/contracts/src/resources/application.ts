@@ -8,6 +8,7 @@ import {
   Paging,
   RequiredText,
   Timestamp,
+  UnknownKeys,
 } from '../schema-words.js';
 
 /** Something deployable built from a repository. */
@@ -17,6 +18,7 @@ export const Application = Answer('Application', {
   repository: Type.String(),
   type: Type.String(),
   config: Config,
+  unknown_keys: UnknownKeys,
   created_at: Timestamp,
   updated_at: Timestamp,
 });

@@ -8,6 +8,7 @@ import {
   Paging,
   RequiredText,
   Timestamp,
+  UnknownKeys,
   Words,
 } from '../schema-words.js';
 
@@ -21,6 +22,7 @@ export const Environment = Answer('Environment', {
   name: Type.String(),
   type: EnvironmentType,
   config: Config,
+  unknown_keys: UnknownKeys,
   is_active: Type.Boolean(),
   created_at: Timestamp,
   updated_at: Timestamp,
@@ -84,3 +86,18 @@ export const HostKey = Answer('HostKey', {
   fingerprint: Type.String(),
 });
 export type HostKey = Static<typeof HostKey>;
+
+/** A pinned key and how it came to be. */
+export const PinnedKey = Answer('PinnedKey', {
+  ...HostKey.properties,
+  approved_by: Type.String({
+    description: 'the admin who approved it; "" for the first key that was seen of the host',
+  }),
+  pinned_at: Timestamp,
+});
+export type PinnedKey = Static<typeof PinnedKey>;
+
+export const PinnedKeysResponse = Answer('PinnedKeysResponse', {
+  host_keys: Type.Array(PinnedKey),
+});
+export type PinnedKeysResponse = Static<typeof PinnedKeysResponse>;

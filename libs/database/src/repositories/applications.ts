@@ -1,4 +1,9 @@
-import { repositoryKey, type Application, type ApplicationRepository } from '@floy/contracts';
+import {
+  repositoryKey,
+  unknownKeys,
+  type Application,
+  type ApplicationRepository,
+} from '@floy/contracts';
 import type { Sealer } from '@floy/secrets/sealing';
 import type { Knex } from 'knex';
 import { newId } from '../ids.js';
@@ -67,12 +72,14 @@ export function createApplicationRepository(knex: Knex, sealer: Sealer): Applica
 
 /** The application of a row, with its config whole. */
 export function openApplication(sealer: Sealer, row: ApplicationRow): Application {
+  const config = openConfig(sealer, 'applications', row.id, row);
   return {
     id: row.id,
     name: row.name,
     repository: row.repository,
     type: row.type,
-    config: openConfig(sealer, 'applications', row.id, row),
+    config,
+    unknown_keys: unknownKeys(config),
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
   };

@@ -1,4 +1,9 @@
-import type { Environment, EnvironmentRepository, EnvironmentType } from '@floy/contracts';
+import {
+  unknownKeys,
+  type Environment,
+  type EnvironmentRepository,
+  type EnvironmentType,
+} from '@floy/contracts';
 import type { Sealer } from '@floy/secrets/sealing';
 import type { Knex } from 'knex';
 import { newId } from '../ids.js';
@@ -65,11 +70,13 @@ export function createEnvironmentRepository(knex: Knex, sealer: Sealer): Environ
 
 /** The environment of a row, with its config whole. */
 export function openEnvironment(sealer: Sealer, row: EnvironmentRow): Environment {
+  const config = openConfig(sealer, 'environments', row.id, row);
   return {
     id: row.id,
     name: row.name,
     type: row.type,
-    config: openConfig(sealer, 'environments', row.id, row),
+    config,
+    unknown_keys: unknownKeys(config),
     is_active: row.is_active,
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),

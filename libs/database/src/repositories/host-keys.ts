@@ -1,4 +1,4 @@
-import { hostAddress, type HostKey } from '@floy/contracts';
+import { hostAddress, type HostKey, type PinnedKey } from '@floy/contracts';
 import type { Knex } from 'knex';
 import type { Transaction } from '../transaction.js';
 
@@ -25,6 +25,24 @@ export async function pinnedHostKey(
     .where({ host: hostAddress(place.host), port: place.port })
     .select('fingerprint', 'pinned_by')) as { fingerprint: string; pinned_by: string }[];
   return row && { fingerprint: row.fingerprint, approved: row.pinned_by !== '' };
+}
+
+/** The keys that are pinned for these hosts, by address and port; no line for a host without one. */
+export async function listPinnedKeys(
+  knex: Knex,
+  hosts: readonly Pick<HostKeyPlace, 'host' | 'port'>[],
+): Promise<PinnedKey[]> {
+  const addresses = hosts.map(({ host }) => hostAddress(host));
+  const { rows } = await knex.raw<{ rows: (HostKey & { pinned_by: string; pinned_at: Date })[] }>(
+    `SELECT environment_id, host, port, fingerprint, pinned_by, pinned_at FROM host_keys
+     WHERE (host, port) IN (SELECT * FROM unnest(?::text[], ?::int[])) ORDER BY host, port`,
+    [addresses, hosts.map(({ port }) => port)],
+  );
+  return rows.map(({ pinned_by: approved_by, pinned_at, ...key }) => ({
+    ...key,
+    approved_by,
+    pinned_at: pinned_at.toISOString(),
+  }));
 }
 
 /**

@@ -2,6 +2,7 @@ import {
   ApproveHostKeyRequest,
   CommandResultsResponse,
   HostKey,
+  PinnedKeysResponse,
   RestartServiceRequest,
   RunCommandRequest,
   ServiceStatusQuery,
@@ -13,10 +14,10 @@ import {
 } from '@floy/contracts';
 import { applicationOfService, artifactSize } from '@floy/database/read-models/services';
 import { createEnvironmentRepository } from '@floy/database/repositories/environments';
-import { approveHostKey } from '@floy/database/repositories/host-keys';
+import { approveHostKey, listPinnedKeys } from '@floy/database/repositories/host-keys';
 import { redactorOf } from '@floy/managers/secrets-of';
 import type { Scope } from '../scope.js';
-import { hostsOf, sshPortOf } from '../services/hosts.js';
+import { hostsOf, sshPlacesOf, sshPortOf } from '../services/hosts.js';
 import { ask, changesTargets } from '../services/questions.js';
 import { shownCommand } from '../services/shown-command.js';
 import { route } from './route.js';
@@ -111,6 +112,18 @@ export const hostRoutes = [
       const question = { kind: 'upload-artifact', sha256, applicationId, hosts, timeout } as const;
       const answered = await ask<CommandResult[]>(scope, environment, question);
       return { later: async () => ({ body: { results: await answered() } }) };
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/environments/{id}/host-keys',
+    role: 'viewer',
+    summary: 'The keys by which the hosts of an environment are known',
+    tag,
+    answer: PinnedKeysResponse,
+    async handle({ environments, knex }, { params: { id } }) {
+      const environment = await environments.getEnvironment(id);
+      return { body: { host_keys: await listPinnedKeys(knex, sshPlacesOf(environment)) } };
     },
   }),
   route({

@@ -1,3 +1,4 @@
+import { apiText } from '@floy/contracts';
 import { Type } from 'typebox';
 import { openApiOf } from '@floy/service-kit/http-openapi';
 import type { Route } from '@floy/service-kit/http-route';
@@ -20,7 +21,14 @@ export const BASE_PATH = '/api/v1';
 const info = {
   title: 'Floy',
   version: '0.1.0',
-  description: 'Continuous deployment to clusters and plain hosts, and the truth of what runs.',
+  description: [
+    'Continuous deployment to clusters and plain hosts, and the truth of what runs.',
+    '',
+    'To try it here, press **Authorize** and paste a token: the first one is in the file that',
+    '`npm start` names. Make a version, an application and an environment, and with their ids a',
+    'deployment; `/deployments/{id}/events` tells what becomes of it. Each body begins with an',
+    'example, and `config` has all keys with their meaning and default in its schema.',
+  ].join('\n'),
 };
 
 const documentRoute: Route<Scope> = route({
@@ -50,5 +58,5 @@ export const routeTable: readonly Route<Scope>[] = [
 
 /** The OpenAPI 3.1 document of the table. */
 export function openApiDocument(): Record<string, unknown> {
-  return openApiOf(routeTable, info, BASE_PATH);
+  return openApiOf(routeTable, info, BASE_PATH, apiText);
 }

@@ -9,6 +9,11 @@ import {
 import { checkFields } from './check-fields.js';
 import { pageOf } from './paging.js';
 
+/** Said where a changed config is refused: most likely only a part of it was sent. */
+const WHOLE =
+  'A PUT leaves out fields that stay as they are, but replaces config whole: send all its keys, ' +
+  'and <redacted> for a secret that stays';
+
 /** Environments as the API knows them: secrets are taken and never shown. */
 export function createEnvironmentService(
   environments: EnvironmentRepository,
@@ -36,7 +41,7 @@ export function createEnvironmentService(
         checkFields({ type: `must stay ${before.type}: make another environment` });
       }
       const config = sent === undefined ? before.config : keepRedacted(sent, before.config);
-      if (sent !== undefined) checkFields(environmentConfigProblems(before.type, config));
+      if (sent !== undefined) checkFields(environmentConfigProblems(before.type, config), WHOLE);
       const change = {
         id,
         name: name ?? before.name,

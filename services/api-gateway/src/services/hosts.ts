@@ -22,6 +22,11 @@ export function hostsOf(environment: Environment, named: readonly string[]): str
   return [...named];
 }
 
+/** Every host of an environment with its port of SSH; none where its config names none. */
+export function sshPlacesOf(environment: Environment): { host: string; port: number }[] {
+  return entriesOf(environment).map(({ host, port = 22 }) => ({ host, port }));
+}
+
 /** The port of SSH of a host, as its environment says. */
 export function sshPortOf(environment: Environment, host: string): number {
   return entriesOf(environment).find((entry) => entry.host === host)?.port ?? 22;

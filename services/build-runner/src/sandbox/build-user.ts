@@ -1,3 +1,4 @@
+import { ConfigError } from '@floy/service-kit/config';
 import { readFile } from 'node:fs/promises';
 
 /** The user of the system that one build runs as. Its group has the same number. */
@@ -18,21 +19,21 @@ export const BUILD_USER_NAME = 'floy-build';
 /** The largest number that all file systems and tools take. */
 const LARGEST_UID = 2_147_483_646;
 
-/** Reads `FLOY_BUILD_USERS`, `first-last`. Throws `Error` saying what it should be. */
+/** Reads `FLOY_BUILD_USERS`, `first-last`. Throws `ConfigError` saying what it should be. */
 export function parseBuildUsers(text: string): UserRange {
   const [, first = '', last = ''] = /^(\d{1,10})-(\d{1,10})$/.exec(text) ?? [];
   const range = { first: Number(first), last: Number(last) };
   if (last === '' || range.first < 1000 || range.last > LARGEST_UID || range.last < range.first) {
-    throw new Error(
-      `FLOY_BUILD_USERS is ${JSON.stringify(text)}: expected two numbers of users between 1000 ` +
-        `and ${LARGEST_UID}, like 2100000000-2100004095`,
+    throw wrong(
+      `${JSON.stringify(text)} is not two numbers of users between 1000 and ${LARGEST_UID}, like ` +
+        '2100000000-2100004095',
     );
   }
   return range;
 }
 
 /**
- * Throws `Error` when a number of the range belongs to somebody already: to a user or group of the
+ * Throws `ConfigError` when a number of the range belongs to somebody already: to a user or group of the
  * machine, to the containers of one, or when this container has no such numbers.
  */
 export async function checkBuildUsers(range: UserRange): Promise<void> {
@@ -57,7 +58,7 @@ export async function checkBuildUsers(range: UserRange): Promise<void> {
     const holds = ([first = 0, , count = 0]: number[]): boolean =>
       first <= range.first && range.last < first + count;
     if (mapped.length > 0 && !mapped.some(holds)) {
-      throw new Error(`FLOY_BUILD_USERS: this container has no users of these numbers (${file})`);
+      throw wrong(`this container has no users of these numbers (${file})`);
     }
   }
 }
@@ -66,8 +67,9 @@ function isWithin({ first, last }: UserRange, from: number, count: number): bool
   return Number.isFinite(from) && from <= last && from + count > first;
 }
 
-const inUse = (why: string): Error =>
-  new Error(`FLOY_BUILD_USERS must name users that nobody else has, and ${why}`);
+const wrong = (reason: string): ConfigError => new ConfigError({ FLOY_BUILD_USERS: reason });
+const inUse = (why: string): ConfigError =>
+  wrong(`must name users that nobody else has, and ${why}: choose other numbers`);
 
 async function fieldsOf(file: string): Promise<string[][]> {
   return (await textOf(file)).split('\n').map((line) => line.split(':'));

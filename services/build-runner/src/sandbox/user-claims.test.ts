@@ -22,7 +22,7 @@ describe('FLOY_BUILD_USERS', () => {
       '1000-4294967295',
       '1000- 2000',
     ]) {
-      expect(() => parseBuildUsers(text)).toThrow(/FLOY_BUILD_USERS is .*two numbers/);
+      expect(() => parseBuildUsers(text)).toThrow(/FLOY_BUILD_USERS: .*two numbers/);
     }
   });
 

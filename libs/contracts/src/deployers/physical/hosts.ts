@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { Type } from 'typebox';
 import { listOf, type Report, type ValueKind } from '../../config/value-kinds.js';
 
@@ -28,7 +29,7 @@ const hostObject = Type.Object(
 
 // A host may begin neither with a dash (an option of ssh) nor hold anything a shell or a URL reads.
 const hostName = /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?$/;
-const address6 = /^[0-9A-Fa-f:.]{2,45}(%[A-Za-z0-9]+)?$/;
+const zone = /^[A-Za-z0-9]+$/;
 const userName = /^[A-Za-z_][A-Za-z0-9._-]{0,63}\$?$/;
 const instanceName = /^[A-Za-z0-9._:-]{1,128}$/;
 
@@ -127,12 +128,8 @@ function checked(
     report(at(field), reason);
     return undefined;
   };
-  const isHost = (host: string) =>
-    hostName.test(host) || (host.includes(':') && address6.test(host));
-  const host =
-    typeof raw.host === 'string' && isHost(raw.host)
-      ? raw.host
-      : refuse('host', 'must be the name or address of a host');
+  const unfit = hostProblem(raw.host);
+  const host = unfit === undefined ? String(raw.host) : refuse('host', unfit);
   const words = (field: string, value: unknown, shape: RegExp, expected: string) => {
     if (value === undefined) return undefined;
     return typeof value === 'string' && shape.test(value) ? value : refuse(field, expected);
@@ -158,6 +155,21 @@ function checked(
     metadata: raw.metadata,
   };
   return sound && host !== undefined ? { host, ...entry } : undefined;
+}
+
+/** Why a host cannot be reached by this, or undefined. */
+function hostProblem(host: unknown): string | undefined {
+  const expected = 'must be the name or address of a host';
+  if (typeof host !== 'string') return expected;
+  const [address = '', ...zones] = host.split('%');
+  if (isIPv6(address) && zones.length < 2 && zones.every((each) => zone.test(each))) {
+    return undefined;
+  }
+  if (hostName.test(host)) return undefined;
+  if (/^[^@]*@/.test(host)) return `${expected} alone: the user belongs into user`;
+  return /^[^:]+:\d+$|^\[.*\](:\d+)?$/.test(host)
+    ? `${expected} alone: the port belongs into port`
+    : expected;
 }
 
 function readMetadata(

@@ -1,5 +1,5 @@
 import { commandCheck } from '../../config/command-template.js';
-import { isFillable } from '../../config/template.js';
+import { isFillable, pathValueProblem } from '../../config/template.js';
 import type { PlaceNames } from '../deployer.js';
 import { hostValues, valuesOf } from './places.js';
 import {
@@ -31,6 +31,8 @@ export function valueProblems(
   const problems: Record<string, string> = {};
   const hosts = hostValues(environment, settings, service, names);
   for (const [at, { values }] of hosts.entries()) {
+    const unplaced = pathValueProblem(settings.deployPath, values);
+    if (unplaced !== undefined) return { 'config.deploy_path': unplaced };
     const path = isFillable(settings.deployPath, values)
       ? { release_path: `${deployPathOf(settings, values)}/releases` }
       : {};
