@@ -53,6 +53,16 @@ export function readKey<N extends ConfigKeyName>(
   return read as ConfigValue<N>;
 }
 
+/** The same, with the default that holds for this type of environment. */
+export function readKeyFor<N extends ConfigKeyName>(
+  type: EnvironmentType,
+  name: N,
+  config: Config,
+): ConfigValue<N> | undefined {
+  const key: ConfigKey = configKeys[name];
+  return readKey(name, config) ?? (key.defaults?.[type] as ConfigValue<N> | undefined);
+}
+
 function knownKeyProblems(config: Config): Record<string, string> {
   const problems: Record<string, string> = {};
   for (const [name, value] of Object.entries(config)) {
