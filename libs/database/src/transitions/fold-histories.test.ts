@@ -310,6 +310,11 @@ describeHere('a deployment, folded in Postgres', () => {
     const undone = new Map(
       instances.filter(({ undo }) => undo).map((undo) => [undo.target_id, undo] as const),
     );
+    // Whatever was cut in the middle of its switch was brought to an end.
+    const cut = instances.filter(({ touched, status }) => touched && status === 'cancelled');
+    expect(cut.filter((each) => each.undo)).toEqual([]);
+    for (const { target_id, from_release_id } of cut)
+      if (from_release_id !== null) expect([target_id, undone.has(target_id)]).toContain(true);
     for (const each of instances.filter(({ undo }) => !undo))
       expect([each.target_id, each.verdict]).toEqual([
         each.target_id,
