@@ -83,6 +83,11 @@ CREATE TABLE deployments (
   approved boolean NOT NULL DEFAULT false,
   promoted boolean NOT NULL DEFAULT false,
   aborted boolean NOT NULL DEFAULT false,
+  cancelled_by text NOT NULL DEFAULT ''::text,
+  paused_by text NOT NULL DEFAULT ''::text,
+  approved_by text NOT NULL DEFAULT ''::text,
+  promoted_by text NOT NULL DEFAULT ''::text,
+  aborted_by text NOT NULL DEFAULT ''::text,
   round integer NOT NULL DEFAULT 1,
   snapshot bytea,
   created_by text NOT NULL,
@@ -229,6 +234,8 @@ CREATE TABLE release_instances (
   touched boolean NOT NULL DEFAULT false,
   verdict text,
   stopping boolean NOT NULL DEFAULT false,
+  looking boolean NOT NULL DEFAULT false,
+  sickened_at timestamp with time zone,
   observed text,
   observed_version text NOT NULL DEFAULT ''::text,
   from_release_id text,
@@ -274,6 +281,7 @@ CREATE TABLE releases (
   timeout_seconds integer NOT NULL,
   retry_count integer NOT NULL DEFAULT 3,
   bake_until timestamp with time zone,
+  looked boolean NOT NULL DEFAULT false,
   advanced_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   error_message text NOT NULL DEFAULT ''::text,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
@@ -313,13 +321,12 @@ CREATE TABLE targets (
   environment_id text NOT NULL,
   application_id text NOT NULL,
   instance_id text NOT NULL,
+  claimed boolean NOT NULL DEFAULT true,
   current_release_id text,
   last_good_release_id text,
   observed_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT targets_pkey PRIMARY KEY (id),
-  CONSTRAINT targets_instance_id_key UNIQUE (instance_id),
-  CONSTRAINT targets_kind_place_key_key UNIQUE (kind, place_key),
   CONSTRAINT targets_application_id_fkey FOREIGN KEY (application_id) REFERENCES applications(id) ON DELETE CASCADE,
   CONSTRAINT targets_environment_id_fkey FOREIGN KEY (environment_id) REFERENCES environments(id) ON DELETE CASCADE
 );
@@ -462,7 +469,11 @@ CREATE INDEX releases_version ON public.releases USING btree (version_id);
 
 CREATE INDEX slots_deployment ON public.slots USING btree (deployment_id);
 
+CREATE UNIQUE INDEX targets_instance ON public.targets USING btree (instance_id) WHERE claimed;
+
 CREATE INDEX targets_owner ON public.targets USING btree (environment_id, application_id);
+
+CREATE UNIQUE INDEX targets_place ON public.targets USING btree (kind, place_key) WHERE claimed;
 
 CREATE INDEX tasks_application ON public.tasks USING btree (application_id);
 

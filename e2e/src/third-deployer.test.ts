@@ -160,6 +160,16 @@ describeHere('a third deployer, whose instances are rows of a table', () => {
     expect(await verdicts(id)).toEqual(['reverted', 'untouched', 'untouched']);
   }, 60_000);
 
+  it('looks again at the rows that it has switched, and undoes what has sickened', async () => {
+    await own.query("INSERT INTO sick_rows VALUES ('api-r1')");
+    const id = await deploy('v3-sick');
+    const ended = await settled(id);
+    expect(ended).toMatchObject({ status: 'rolled_back' });
+    expect(ended.error_message).toContain('api-r1 is sick');
+    expect(await verdicts(id)).toEqual(['reverted', 'reverted', 'untouched']);
+    await own.query('DELETE FROM sick_rows');
+  }, 60_000);
+
   it('goes on with the work of a worker that was killed, and repeats nothing', async () => {
     await close('v4');
     const id = await deploy('v4');

@@ -69,9 +69,14 @@ function keyRow([name, key]) {
     key.template && 'template',
   ];
   return [
-    ...[code(name), key.place, valueText(key.default)],
+    ...[code(name), key.place, defaultText(key)],
     ...[marks.filter(Boolean).join(', '), key.meaning],
   ];
+}
+
+function defaultText({ default: value, defaults = {} }) {
+  const byType = Object.entries(defaults).map(([type, each]) => `${valueText(each)} on ${type}`);
+  return byType.length === 0 ? valueText(value) : byType.join(', ');
 }
 
 function valueText(value) {

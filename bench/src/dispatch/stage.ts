@@ -54,6 +54,7 @@ export async function setStage(
       deploy_path: join(run.folder, 'places', '{{instance_id}}'),
       restart_command: 'true',
       status_command: 'true',
+      min_healthy_seconds: 0,
     },
   });
   const wish = {

@@ -45,6 +45,7 @@ export function environmentConfig(facts: EnvironmentFacts): Record<string, unkno
     stop_command: 'sh service.sh stop',
     health_check_url: 'http://127.0.0.1:{{port}}/healthz',
     health_check_timeout: HEALTH_SECONDS,
+    min_healthy_seconds: 1,
     batch_size: 1,
     keep_releases: 3,
   };

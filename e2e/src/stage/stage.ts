@@ -70,6 +70,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       ssh_key: Buffer.from(hosts.privateKey).toString('base64'),
       deploy_path: join(fleet.folder, 'places', '{{instance_id}}'),
       batch_size: '1',
+      min_healthy_seconds: 0,
       ...hostCommands(options.restartSeconds ?? 0),
       ...options.config,
     },

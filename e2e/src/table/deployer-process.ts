@@ -3,7 +3,13 @@ import { runAlone } from '@floy/service-kit/run-alone';
 import { coreSettings } from '@floy/service-kit/settings';
 import { Type } from 'typebox';
 import { tableCatalogues } from './table-catalogues.js';
-import { answerHandler, stageHandler, stopHandler, switchHandler } from './table-handlers.js';
+import {
+  answerHandler,
+  lookHandler,
+  stageHandler,
+  stopHandler,
+  switchHandler,
+} from './table-handlers.js';
 
 /** The types of `consume` know Floy's own queues and kinds; these belong to a test. */
 const consumeTable = consume as unknown as (
@@ -24,7 +30,11 @@ await runAlone({
       consumeTable(
         deps,
         'table-deployer',
-        { 'stage-row': stageHandler(deps), 'switch-row': switchHandler(deps) },
+        {
+          'stage-row': stageHandler(deps),
+          'switch-row': switchHandler(deps),
+          'look-row': lookHandler(deps),
+        },
         many,
       ),
       consumeTable(deps, 'table-stops', { 'stop-row': stopHandler(deps) }, many),

@@ -10,6 +10,7 @@ import {
 const messages = {
   'stage-row': { queue: 'table-deployer', work: 'long', subject: 'target_id' },
   'switch-row': { queue: 'table-deployer', work: 'long', subject: 'target_id' },
+  'look-row': { queue: 'table-deployer', work: 'long', subject: 'target_id' },
   'stop-row': { queue: 'table-stops', work: 'long', subject: 'target_id' },
   'answer-row-question': { queue: 'table-questions', work: 'once', subject: 'question_id' },
 } as const satisfies Record<string, MessageDefinition>;
@@ -18,6 +19,7 @@ const messages = {
 const kinds = {
   stage: 'stage-row',
   switch: 'switch-row',
+  look: 'look-row',
   stop: 'stop-row',
   answer: 'answer-row-question',
 } as const satisfies Record<keyof DeployerRow['messages'], keyof typeof messages>;
@@ -65,4 +67,5 @@ export const tableSchema = `
     seq bigserial PRIMARY KEY, row text NOT NULL, release text NOT NULL, what text NOT NULL, pid int NOT NULL
   );
   CREATE TABLE closed_gates (version text PRIMARY KEY);
+  CREATE TABLE sick_rows (row text PRIMARY KEY);
 `;

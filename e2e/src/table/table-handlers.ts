@@ -10,6 +10,7 @@ import {
   isStopping,
   type Observation,
 } from '@floy/database/transitions/instance-work';
+import { beginLook, finishLook } from '@floy/database/transitions/look-work';
 import type { InstanceIds } from '@floy/contracts';
 import type { Transaction } from '@floy/database/transaction';
 import type { Work } from '@floy/messaging/handlers';
@@ -108,6 +109,23 @@ export function switchHandler(deps: ServiceDeps) {
     },
     dead: (tx: Transaction, ids: InstanceIds, reason: string) =>
       giveUpInstance(tx, idsOf(ids), reason),
+  };
+}
+
+export function lookHandler(deps: ServiceDeps) {
+  return {
+    begin: (tx: Transaction, ids: InstanceIds) => beginLook(tx, idsOf(ids)),
+    async run(work: Work, ids: InstanceIds): Promise<void> {
+      const at = await rowAtWork(deps, work, ids);
+      const sql = 'SELECT 1 FROM sick_rows WHERE row = ?';
+      const sick = await deps.database.transaction((tx) => tx.row(sql, [at.row]));
+      const observation = await observe(deps, at.row, at.rows);
+      await work.finish((tx) =>
+        finishLook(tx, idsOf(ids), { sickened: sick ? `${at.row} is sick` : '', observation }),
+      );
+    },
+    dead: (tx: Transaction, ids: InstanceIds, reason: string) =>
+      finishLook(tx, idsOf(ids), { sickened: reason, observation: null }),
   };
 }
 

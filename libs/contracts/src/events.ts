@@ -111,6 +111,10 @@ export const eventCatalogue = {
     'the release has failed there',
     Type.Object({ ...OfInstance, message: Type.String() }),
   ),
+  'instance.sickened': event(
+    'it had succeeded, but a later look did not find it healthy: it counts as failed',
+    Type.Object({ ...OfInstance, message: Type.String() }),
+  ),
   'instance.cancelled': event(
     'nothing more is done there for this release',
     Type.Object({ ...OfInstance, message: Type.String() }),

@@ -29,6 +29,8 @@ export interface MessagePayloads {
   'run-task': { task_id: string; deployment_id: string };
   'stage-instance': { instance_id: string; target_id: string; deployment_id: string };
   'switch-instance': { instance_id: string; target_id: string; deployment_id: string };
+  /** Look whether what was switched there is still healthy. */
+  'look-at-target': { instance_id: string; target_id: string; deployment_id: string };
   /** End whatever a lower epoch still runs on the target. */
   'stop-target': { instance_id: string; target_id: string; deployment_id: string };
   'answer-question': { question_id: string };
@@ -47,6 +49,7 @@ export const messageCatalogue = {
   'run-task': { queue: 'build-runner', work: 'long', subject: 'task_id' },
   'stage-instance': { queue: 'physical-deployer', work: 'long', subject: 'target_id' },
   'switch-instance': { queue: 'physical-deployer', work: 'long', subject: 'target_id' },
+  'look-at-target': { queue: 'physical-deployer', work: 'long', subject: 'target_id' },
   // Apart from the work that it ends: a cancel must not stand in line behind other releases.
   'stop-target': { queue: 'physical-stops', work: 'long', subject: 'target_id' },
   'answer-question': { queue: 'physical-questions', work: 'once', subject: 'question_id' },

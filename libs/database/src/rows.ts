@@ -32,6 +32,12 @@ export interface DeploymentRow {
   approved: boolean;
   promoted: boolean;
   aborted: boolean;
+  /** Who did each of these; empty where nobody did. */
+  cancelled_by: string;
+  paused_by: string;
+  approved_by: string;
+  promoted_by: string;
+  aborted_by: string;
   round: number;
   snapshot: Buffer | null;
   created_by: string;
@@ -135,6 +141,7 @@ export interface ReleaseRow {
   timeout_seconds: number;
   retry_count: number;
   bake_until: Date | null;
+  looked: boolean;
   advanced_at: Date;
   error_message: string;
   created_at: Date;
@@ -157,6 +164,8 @@ export interface InstanceRow {
   touched: boolean;
   verdict: Verdict | null;
   stopping: boolean;
+  looking: boolean;
+  sickened_at: Date | null;
   observed: 'new' | 'other' | null;
   observed_version: string;
   from_release_id: string | null;
@@ -178,6 +187,7 @@ export interface TargetRow {
   environment_id: string;
   application_id: string;
   instance_id: string;
+  claimed: boolean;
   current_release_id: string | null;
   last_good_release_id: string | null;
   observed_at: Date | null;

@@ -25,6 +25,12 @@ export type Change =
   | { do: 'stage'; releaseId: string; instanceIds: string[] }
   | { do: 'switch'; releaseId: string; batch: number; instanceIds: string[] }
   | { do: 'bake'; releaseId: string; until: Millis }
+  /** An undo waits so long for its earlier batches to be within reach. */
+  | { do: 'hold'; releaseId: string; until: Millis }
+  /** Look again whether instances that were switched are still healthy. */
+  | { do: 'look'; releaseId: string; instanceIds: string[] }
+  /** Take the look at an instance back; it counts as sickened where a reason is given. */
+  | { do: 'end-look'; instanceId: string; sickened: string | null }
   | {
       do: 'end-instance';
       instanceId: string;
@@ -44,7 +50,7 @@ export type Change =
     }
   | { do: 'set-phase'; phase: Phase & 'undoing' }
   /** Make the deploy tasks that undo what these did, in this order. */
-  | { do: 'plan-undo'; undoes: { taskId: string; after: string[] }[] }
+  | { do: 'plan-undo'; undoes: PlannedUndo[] }
   /** What a running deployment waits for, shown to people; `bounded` waits end after seven days. */
   | { do: 'set-waiting'; waitingFor: string; bounded: boolean }
   | { do: 'abort' }
@@ -53,7 +59,19 @@ export type Change =
       status: DeploymentStatus & ('success' | 'failed' | 'rolled_back');
       message: string;
     }
-  /** The deployment is done: every target has its verdict, its slots are free. */
-  | { do: 'settle' }
+  /** The deployment is done: every target has its verdict, its slots are free. A note is added to
+   * the message of one that had ended before. */
+  | { do: 'settle'; note: string }
   /** The end of one that never got to its plan: nothing was begun, so nothing is to be returned. */
   | { do: 'end-unplanned'; message: string };
+
+/** How what one deploy task did is undone. */
+export interface PlannedUndo {
+  taskId: string;
+  /** The tasks whose undo has to be over before. */
+  after: string[];
+  /** The instances of its release in the order in which they are returned. */
+  instanceIds: string[];
+  /** How many of them are switched at once, batch after batch. */
+  batches: number[];
+}

@@ -1,7 +1,16 @@
 import type { Change } from './change.js';
-import { foldRelease } from './fold-release.js';
-import { isFinal, type Verdict } from './states.js';
-import type { DeploymentTree, InstanceNode, Millis, ReleaseNode, TaskNode } from './tree.js';
+import { abortedMessage, foldRelease } from './fold-release.js';
+import { isFinal } from './states.js';
+import type { DeploymentTree, Millis, TaskNode } from './tree.js';
+import {
+  forwardInstances,
+  isAllReturned,
+  leftBehind,
+  plannedUndo,
+  releaseOf,
+  undoInstances,
+  verdicts,
+} from './undo.js';
 
 /**
  * The next moves of a deployment from the state of its parts (design: plan and fold). Pure: the same
@@ -81,6 +90,7 @@ function waitingOf(tree: DeploymentTree): { waitingFor: string; bounded: boolean
     if (isFinal('release', release.status)) continue;
     const open = release.instances.filter(({ status }) => !isFinal('instance', status));
     if (open.length === 0 || open.some(({ status }) => status !== 'staged')) continue;
+    if (release.instances.some(({ looking }) => looking)) continue;
     if (release.approval && !tree.deployment.approved)
       return { waitingFor: 'Approval', bounded: true };
     if (release.bakeUntil !== null) {
@@ -123,14 +133,13 @@ function foldForward(tree: DeploymentTree, now: Millis): Change[] {
   }
   if (open.some((task) => task.scheduled)) return [];
   const unreached = open.map(notReached);
-  return [...unreached, ...beginUndo(tree, failureOf(tree))];
+  return [...unreached, ...beginUndo(tree)];
 }
 
-/** After a cancel: every target in work is stopped first, then the touched ones are returned. */
+/** After a cancel: every target in work is stopped first, then what is to come back is returned. */
 function foldStopping(tree: DeploymentTree): Change[] {
   if (tree.releases.some(({ instances }) => instances.some(({ stopping }) => stopping))) return [];
-  if (tree.deployment.rollbackOnCancel) return beginUndo(tree, '');
-  return [...verdicts(tree), { do: 'settle' }];
+  return beginUndo(tree);
 }
 
 function foldUndoing(tree: DeploymentTree): Change[] {
@@ -151,78 +160,48 @@ function succeed(tree: DeploymentTree): Change[] {
   return [
     ...verdicts(tree),
     { do: 'end-deployment', status: 'success', message: '' },
-    { do: 'settle' },
+    { do: 'settle', note: '' },
   ];
 }
 
-/** The undo in reverse order of `requires`, or the end where nothing can or should be returned. */
-function beginUndo(tree: DeploymentTree, message: string): Change[] {
+/** The undo, or the end where nothing can or should be returned. */
+function beginUndo(tree: DeploymentTree): Change[] {
   if (forwardInstances(tree).some(({ stopping }) => stopping)) return [];
-  const { deployment } = tree;
-  const touchedTasks = tree.tasks.filter(
-    (task) => task.undoOf === null && releaseOf(tree, task)?.instances.some(canBeReturned),
-  );
-  const wanted = deployment.cancelled ? deployment.rollbackOnCancel : deployment.autoRollback;
-  if (wanted && touchedTasks.length > 0) {
-    const ids = new Set(touchedTasks.map(({ id }) => id));
-    const undoes = touchedTasks.map((task) => ({
-      taskId: task.id,
-      after: touchedTasks
-        .filter((other) => other.dependsOn.includes(task.id) && ids.has(other.id))
-        .map(({ id }) => id),
-    }));
-    return [
-      { do: 'set-phase', phase: 'undoing' },
-      { do: 'plan-undo', undoes },
-    ];
-  }
-  return [...verdicts(tree), ...endFailed(tree, message)];
+  const undoes = plannedUndo(tree);
+  if (undoes.length === 0) return [...verdicts(tree), ...endFailed(tree)];
+  return [
+    { do: 'set-phase', phase: 'undoing' },
+    { do: 'plan-undo', undoes },
+  ];
 }
 
 function endAfterUndo(tree: DeploymentTree): Change[] {
-  const undone = undoInstances(tree);
-  const touched = forwardInstances(tree).filter(({ touched }) => touched);
-  const allReturned = touched.every(({ targetId }) => undone.get(targetId)?.status === 'succeeded');
-  const message = failureOf(tree);
-  if (!allReturned)
-    return endFailed(
-      tree,
-      `${message}; the rollback did not succeed on every instance: deploy what shall run there`,
-    );
-  if (tree.deployment.status !== 'running') return endFailed(tree, message);
-  return [{ do: 'end-deployment', status: 'rolled_back', message }, { do: 'settle' }];
+  if (!isAllReturned(tree) || tree.deployment.status !== 'running') return endFailed(tree);
+  return [
+    { do: 'end-deployment', status: 'rolled_back', message: failureOf(tree) },
+    { do: 'settle', note: '' },
+  ];
 }
 
 /** A cancelled deployment is final already; only its targets had to be settled. */
-function endFailed(tree: DeploymentTree, message: string): Change[] {
-  const end: Change[] =
-    tree.deployment.status === 'running'
-      ? [{ do: 'end-deployment', status: 'failed', message }]
-      : [];
-  return [...end, { do: 'settle' }];
-}
-
-function verdicts(tree: DeploymentTree): Change[] {
-  const undone = undoInstances(tree);
-  return forwardInstances(tree)
-    .filter(({ verdict }) => verdict === null)
-    .map((instance) => ({
-      do: 'set-verdict',
-      instanceId: instance.id,
-      verdict: verdictOf(instance, undone.get(instance.targetId)),
-    }));
-}
-
-function verdictOf(instance: InstanceNode, undo: InstanceNode | undefined): Verdict {
-  if (!instance.touched) return 'untouched';
-  if (undo?.status === 'succeeded') return 'reverted';
-  if (undo?.touched) return 'unknown';
-  if (instance.status === 'succeeded' || instance.observed === 'new') return 'new';
-  return instance.observed === 'other' ? 'untouched' : 'unknown';
+function endFailed(tree: DeploymentTree): Change[] {
+  const note = leftBehind(tree);
+  if (tree.deployment.status !== 'running') return [{ do: 'settle', note }];
+  const message = [failureOf(tree), note].filter(Boolean).join('; ');
+  return [
+    { do: 'end-deployment', status: 'failed', message },
+    { do: 'settle', note: '' },
+  ];
 }
 
 function failureOf(tree: DeploymentTree): string {
-  if (tree.deployment.aborted) return 'The rollout was aborted';
+  const { approved } = tree.deployment.by;
+  const why = reasonOf(tree);
+  return approved === '' ? why : `${why}; ${approved} had approved the rollout`;
+}
+
+function reasonOf(tree: DeploymentTree): string {
+  if (tree.deployment.aborted) return abortedMessage(tree.deployment);
   const failed = tree.tasks.find(
     (task) => task.undoOf === null && task.status === 'failed' && task.scheduled,
   );
@@ -257,24 +236,6 @@ function isLate(task: TaskNode, now: Millis): boolean {
     task.deadlineAt !== null &&
     task.deadlineAt <= now
   );
-}
-
-function canBeReturned(instance: InstanceNode): boolean {
-  return instance.touched && instance.hasLastGood;
-}
-
-function forwardInstances(tree: DeploymentTree): InstanceNode[] {
-  return tree.releases.filter(({ undo }) => !undo).flatMap(({ instances }) => instances);
-}
-
-/** The instances of the undo, by target. */
-function undoInstances(tree: DeploymentTree): ReadonlyMap<string, InstanceNode> {
-  const instances = tree.releases.filter(({ undo }) => undo).flatMap((undo) => undo.instances);
-  return new Map(instances.map((instance) => [instance.targetId, instance]));
-}
-
-function releaseOf(tree: DeploymentTree, task: TaskNode): ReleaseNode | undefined {
-  return tree.releases.find(({ taskId }) => taskId === task.id);
 }
 
 function hasSucceeded(tasks: TaskNode[], id: string): boolean {

@@ -32,6 +32,8 @@ export interface DeploymentNode {
   approved: boolean;
   promoted: boolean;
   aborted: boolean;
+  /** Who did that; empty where nobody did, or Floy itself. */
+  by: { approved: string; aborted: string; paused: string };
   deadlineAt: Millis | null;
   waitingFor: string;
 }
@@ -56,6 +58,9 @@ export interface ReleaseNode {
   taskId: string;
   status: ReleaseStatus;
   undo: boolean;
+  service: string;
+  /** The label that people see. */
+  version: string;
   /** Sizes of the batches, in order; their sum is the number of instances. */
   batches: number[];
   bakeSeconds: number;
@@ -64,7 +69,10 @@ export interface ReleaseNode {
   /** The first batch is one instance, on which something runs for all of them. */
   runOnce: boolean;
   timeoutSeconds: number;
+  /** No further batch is switched until then. */
   bakeUntil: Millis | null;
+  /** Since the last switch, the instances that were switched have been handed out to be looked at. */
+  looked: boolean;
   /** When an instance last moved on. */
   advancedAt: Millis;
   errorMessage: string;
@@ -73,7 +81,10 @@ export interface ReleaseNode {
 
 export interface InstanceNode {
   id: string;
+  /** For people. */
+  name: string;
   targetId: string;
+  /** Those of one batch are switched at once. */
   batch: number;
   status: InstanceStatus;
   /** Its target may have been switched by this release. */
@@ -81,6 +92,12 @@ export interface InstanceNode {
   verdict: Verdict | null;
   /** Its running step is being ended on the target. */
   stopping: boolean;
+  /** Its switch had succeeded, and it is being looked at again. */
+  looking: boolean;
+  /** Its switch had succeeded, but a later look did not find it healthy: it counts as failed. */
+  sickened: boolean;
+  /** When its status became final. */
+  endedAt: Millis | null;
   /** What could be returned to, when this release began here. */
   hasLastGood: boolean;
   errorMessage: string;
@@ -88,6 +105,6 @@ export interface InstanceNode {
   observed: 'new' | 'other' | null;
   /** A deployer has begun the work. */
   started: boolean;
-  /** Until then the running step, or the stopping of it, has to be over. */
+  /** Until then the running step, the stopping of it, or a look has to be over. */
   deadlineAt: Millis | null;
 }

@@ -5,6 +5,7 @@ import { createApplicationRepository } from '@floy/database/repositories/applica
 import { createEnvironmentRepository } from '@floy/database/repositories/environments';
 import { createVersionRepository } from '@floy/database/repositories/versions';
 import { beginInstance, finishInstance } from '@floy/database/transitions/instance-work';
+import { finishLook } from '@floy/database/transitions/look-work';
 import { createDeploymentRepository } from '@floy/database/repositories/deployments';
 import { taskScheduler } from '@floy/database/transitions/advance';
 import { createSealer, parseEncryptionKeys, type Sealer } from '@floy/secrets/sealing';
@@ -129,14 +130,21 @@ export async function startTestInstallation({
           content_release_id: string;
           release_id: string;
           status: 'staging' | 'switching';
+          looking: boolean;
         }>(
           `SELECT * FROM release_instances
-           WHERE deployment_id = $1 AND status IN ('staging', 'switching') ORDER BY id LIMIT 1`,
+           WHERE deployment_id = $1 AND (looking OR status IN ('staging', 'switching'))
+           ORDER BY id LIMIT 1`,
           [deploymentId],
         );
         if (!instance) return;
         const ids = { deploymentId, instanceId: instance.id };
         const { status, content_release_id: releaseId } = instance;
+        if (instance.looking) {
+          const healthy = { sickened: '', observation: { releaseId, observed: 'new' } } as const;
+          await database.transaction((tx) => finishLook(tx, ids, healthy));
+          continue;
+        }
         await database.transaction((tx) => beginInstance(tx, ids, status));
         if (status === 'switching')
           await own.query('UPDATE release_instances SET touched = true WHERE id = $1', [

@@ -95,6 +95,7 @@ export function busContract(
       const handlers: Deployers = {
         'stage-instance': { ...idle, ...handler },
         'switch-instance': idle,
+        'look-at-target': idle,
       };
       const deps = { ...bus, keeper: await keeper(holder), observer };
       const consumer = consume(deps, 'physical-deployer', handlers, { concurrency: 4 });

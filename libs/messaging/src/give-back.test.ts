@@ -56,7 +56,11 @@ describeHere('work that ends while Postgres is away', () => {
           await bus.database.knex.raw('SELECT 1');
         },
       };
-      const handlers = { 'stage-instance': handler, 'switch-instance': handler };
+      const handlers = {
+        'stage-instance': handler,
+        'switch-instance': handler,
+        'look-at-target': handler,
+      };
       consumer = consume({ ...bus, keeper, observer }, 'physical-deployer', handlers, {
         concurrency: 4,
       });
@@ -86,7 +90,11 @@ describeHere('work that ends while Postgres is away', () => {
         throw new LeaseLostError('another has it');
       },
     };
-    const handlers = { 'stage-instance': handler, 'switch-instance': handler };
+    const handlers = {
+      'stage-instance': handler,
+      'switch-instance': handler,
+      'look-at-target': handler,
+    };
     consumer = consume({ ...bus, keeper, observer }, 'physical-deployer', handlers, {
       concurrency: 4,
     });

@@ -59,7 +59,11 @@ describeHere('work and the errors it meets', () => {
   };
   const long = (run: LongHandler<'stage-instance'>['run'], begin = async () => true) => {
     const handler = { begin, run, dead: async () => undefined };
-    const handlers = { 'stage-instance': handler, 'switch-instance': handler };
+    const handlers = {
+      'stage-instance': handler,
+      'switch-instance': handler,
+      'look-at-target': handler,
+    };
     const deps = { ...bus, keeper, observer };
     consumers.push(consume(deps, 'physical-deployer', handlers, { concurrency: 4 }));
     const ids = { target_id: 't', instance_id: 'i', deployment_id: 'd' };

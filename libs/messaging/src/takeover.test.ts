@@ -72,7 +72,11 @@ describeHere('the work of a worker', () => {
         await work.finish(async () => undefined);
       },
     };
-    const handlers = { 'stage-instance': handler, 'switch-instance': handler };
+    const handlers = {
+      'stage-instance': handler,
+      'switch-instance': handler,
+      'look-at-target': handler,
+    };
     const deps = { ...bus, keeper, observer };
     consumer = consume(deps, 'physical-deployer', handlers, { concurrency: 4 });
     await waitFor('this process to be punctual', () => keeper.taker().mayTakeOver);

@@ -40,7 +40,8 @@ const handler = {
   },
 };
 consume({ database, backend, keeper, observer }, 'physical-deployer',
-  { 'stage-instance': handler, 'switch-instance': handler }, { concurrency: 4 });
+  { 'stage-instance': handler, 'switch-instance': handler, 'look-at-target': handler },
+  { concurrency: 4 });
 const timer = setInterval(() => {
   try { keeper.taker(); } catch { return; }
   clearInterval(timer);

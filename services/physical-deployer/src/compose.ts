@@ -3,6 +3,7 @@ import { createSharedRedactors } from '@floy/secrets/shared-redactors';
 import { openArtifactStore } from '@floy/service-kit/artifact-store';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
 import { answerQuestionHandler } from './handlers/answer-question.js';
+import { lookAtTargetHandler } from './handlers/look-at-target.js';
 import { stageInstanceHandler } from './handlers/stage-instance.js';
 import { stopTargetHandler } from './handlers/stop-target.js';
 import { switchInstanceHandler } from './handlers/switch-instance.js';
@@ -32,6 +33,7 @@ export async function compose(
     {
       'stage-instance': stageInstanceHandler(own),
       'switch-instance': switchInstanceHandler(own),
+      'look-at-target': lookAtTargetHandler(own),
     },
     { concurrency },
   );

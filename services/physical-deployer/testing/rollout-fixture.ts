@@ -10,6 +10,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { lookAtTargetHandler } from '../src/handlers/look-at-target.js';
 import { stageInstanceHandler } from '../src/handlers/stage-instance.js';
 import { stopTargetHandler } from '../src/handlers/stop-target.js';
 import { switchInstanceHandler } from '../src/handlers/switch-instance.js';
@@ -19,7 +20,7 @@ import { startHostFixture, type HostFixture } from './host-fixture.js';
 /** The kinds of message by which releases come to hosts. */
 export type HostMessage = Extract<
   MessageKind,
-  'stage-instance' | 'switch-instance' | 'stop-target'
+  'stage-instance' | 'switch-instance' | 'look-at-target' | 'stop-target'
 >;
 
 /** Deployments to real hosts, with rows that the managers have made. */
@@ -81,7 +82,6 @@ export async function startRolloutFixture(options: {
       deploy_path: join(fleet.folder, 'places', '{{instance_id}}'),
       restart_command: 'echo "$FLOY_VERSION" >>../../ledger',
       status_command: 'true',
-      min_healthy_seconds: 0,
       batch_size: '100%',
     },
   });
@@ -98,6 +98,7 @@ export async function startRolloutFixture(options: {
   const handlers = {
     'stage-instance': stageInstanceHandler(deps),
     'switch-instance': switchInstanceHandler(deps),
+    'look-at-target': lookAtTargetHandler(deps),
     'stop-target': stopTargetHandler(deps),
   };
   const carryOut: RolloutFixture['carryOut'] = (kind, of) =>
@@ -121,7 +122,7 @@ export async function startRolloutFixture(options: {
     deps,
     environment: () =>
       createEnvironmentRepository(floy.database.knex, floy.sealer).getById(floy.environmentId),
-    application: (name, config) => floy.applicationId(name, config),
+    application: (name, config) => floy.applicationId(name, { min_healthy_seconds: 0, ...config }),
     artifact,
     async handOut(applicationId, versionId = floy.versionIds[0]) {
       const id = await floy.ask([applicationId], versionId);

@@ -59,6 +59,16 @@ export function readKey<N extends ConfigKeyName>(
   return read as ConfigValue<N>;
 }
 
+/** The same, with the default that holds for this type of environment. */
+export function readKeyFor<N extends ConfigKeyName>(
+  type: EnvironmentType,
+  name: N,
+  config: Config,
+): ConfigValue<N> | undefined {
+  const key: ConfigKey = configKeys[name];
+  return readKey(name, config) ?? (key.defaults?.[type] as ConfigValue<N> | undefined);
+}
+
 /** So many unknown keys are compared with the known ones; nobody misspells more of them. */
 const MOST_COMPARED = 1000;
 

@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { applicationConfigProblems, environmentConfigProblems, readKey } from './check-config.js';
+import { resolvePhysicalSettings } from '../deployers/physical/settings.js';
+import {
+  applicationConfigProblems,
+  environmentConfigProblems,
+  readKey,
+  readKeyFor,
+} from './check-config.js';
 import { configKeys, type ConfigKey } from './config-keys.js';
 
 const hosts = { hosts: ['h'], ssh_key: 'k', deploy_path: '/opt/a' };
@@ -11,14 +17,22 @@ describe('the table of config keys', () => {
     '%s has a default that it would take',
     (...row) => {
       const [name, key] = row;
-      if (key.default === undefined) return;
-      const refused: string[] = [];
-      const read = key.kind.read(key.default, name, (path, reason) => refused.push(path + reason));
-      expect(refused).toEqual([]);
-      expect(read).toEqual(key.default);
-      expect(new Ajv2020({ strict: false }).validate(key.kind.schema, key.default)).toBe(true);
+      for (const value of [key.default, ...Object.values(key.defaults ?? {})]) {
+        if (value === undefined) continue;
+        const refused: string[] = [];
+        const read = key.kind.read(value, name, (path, reason) => refused.push(path + reason));
+        expect(refused).toEqual([]);
+        expect(read).toEqual(value);
+        expect(new Ajv2020({ strict: false }).validate(key.kind.schema, value)).toBe(true);
+      }
     },
   );
+
+  it('a service on hosts has to stay healthy for two seconds unless told, on a cluster for none', () => {
+    expect(resolvePhysicalSettings(hosts, {}).minHealthySeconds).toBe(2);
+    expect(resolvePhysicalSettings(hosts, { min_healthy_seconds: 0 }).minHealthySeconds).toBe(0);
+    expect(readKeyFor('kubernetes', 'min_healthy_seconds', {})).toBe(0);
+  });
 
   it('keeps what it does not know, and takes numbers and booleans as text', () => {
     const config = { region: ['x'], timeout: '600', approval: 'true', max_failures: '10%' };

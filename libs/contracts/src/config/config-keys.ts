@@ -18,6 +18,8 @@ export interface ConfigKey<T = unknown> {
   readonly place: KeyPlace;
   /** What holds where it is left out; none means: nothing is done. */
   readonly default?: T;
+  /** The same where it differs by the type of environment. */
+  readonly defaults?: Readonly<Record<EnvironmentType, T>>;
   readonly meaning: string;
   /** Must stand in an environment of its type. */
   readonly required?: true;
@@ -122,9 +124,12 @@ export const configKeys = {
   health_check_timeout: key('environment', seconds, 'until when it has to be healthy', {
     default: 30,
   }),
-  min_healthy_seconds: key('environment', secondsOrNone, 'how long it has to stay healthy', {
-    default: 0,
-  }),
+  min_healthy_seconds: key(
+    'environment',
+    secondsOrNone,
+    'how long it has to stay healthy; the instances of a batch do so at the same time',
+    { defaults: { physical: 2, kubernetes: 0 } },
+  ),
   deployment_strategy: key(
     'environment',
     oneOf(['rolling-update', 'canary', 'blue-green']),
@@ -136,7 +141,12 @@ export const configKeys = {
     batchSize,
     'instances at a time; by the strategy `25%`, `1,30%,100%` or `100%`',
   ),
-  bake_seconds: key('physical', secondsOrNone, 'pause between batches', { default: 0 }),
+  bake_seconds: key(
+    'physical',
+    secondsOrNone,
+    'pause between batches; then whatever was switched is looked at again',
+    { default: 0 },
+  ),
   max_failures: key('environment', failureShare, 'failures tolerated', { default: '0' }),
   approval: key(
     'environment',

@@ -19,6 +19,8 @@ export interface DeployerMessages {
   readonly stage: KindsCarrying<InstanceIds>;
   readonly switch: KindsCarrying<InstanceIds>;
   readonly stop: KindsCarrying<InstanceIds>;
+  /** Left out by a deployer that cannot look again at what it has switched. */
+  readonly look?: KindsCarrying<InstanceIds>;
   readonly answer: KindsCarrying<{ question_id: string }>;
 }
 

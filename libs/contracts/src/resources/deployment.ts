@@ -35,6 +35,12 @@ export const Deployment = Answer('Deployment', {
   rollback_of: NullableText,
   /** What it waits for (another deployment, an approval, a pause), or "". */
   waiting_for: Type.String(),
+  /** Who did each of these, by the owner of the token; "" where nobody did. */
+  cancelled_by: Type.String(),
+  paused_by: Type.String(),
+  approved_by: Type.String(),
+  promoted_by: Type.String(),
+  aborted_by: Type.String(),
 });
 export type Deployment = Static<typeof Deployment>;
 

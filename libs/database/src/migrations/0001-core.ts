@@ -83,6 +83,12 @@ CREATE TABLE deployments (
   approved boolean NOT NULL DEFAULT false,
   promoted boolean NOT NULL DEFAULT false,
   aborted boolean NOT NULL DEFAULT false,
+  -- Who did each of these.
+  cancelled_by text NOT NULL DEFAULT '',
+  paused_by text NOT NULL DEFAULT '',
+  approved_by text NOT NULL DEFAULT '',
+  promoted_by text NOT NULL DEFAULT '',
+  aborted_by text NOT NULL DEFAULT '',
   -- Raised by a retry: releases and undo tasks of earlier rounds are history.
   round integer NOT NULL DEFAULT 1,
   snapshot bytea,
@@ -169,7 +175,8 @@ CREATE INDEX tasks_waiting ON tasks (scheduled_at, position)
   WHERE status = 'pending' AND scheduled_at IS NOT NULL;
 
 -- A place that one application in one environment has claimed, and what one worker at a time may act
--- on; outlives releases. Only its deployer knows what its place means.
+-- on; outlives releases. Only its deployer knows what its place means. The claim ends with the
+-- deployment that made it where nothing was switched there; the row stays for that history.
 CREATE TABLE targets (
   id text PRIMARY KEY,
   kind text NOT NULL,
@@ -177,13 +184,15 @@ CREATE TABLE targets (
   place jsonb NOT NULL,
   environment_id text NOT NULL REFERENCES environments ON DELETE CASCADE,
   application_id text NOT NULL REFERENCES applications ON DELETE CASCADE,
-  instance_id text NOT NULL UNIQUE,
+  instance_id text NOT NULL,
+  claimed boolean NOT NULL DEFAULT true,
   current_release_id text,
   last_good_release_id text,
   observed_at timestamptz,
-  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  UNIQUE (kind, place_key)
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE UNIQUE INDEX targets_place ON targets (kind, place_key) WHERE claimed;
+CREATE UNIQUE INDEX targets_instance ON targets (instance_id) WHERE claimed;
 CREATE INDEX targets_owner ON targets (environment_id, application_id);
 
 -- One version of one service going to a set of instances. What it puts there is its content:
@@ -216,6 +225,8 @@ CREATE TABLE releases (
   timeout_seconds integer NOT NULL,
   retry_count integer NOT NULL DEFAULT 3,
   bake_until timestamptz,
+  -- Since its last switch, what was switched has been handed out to be looked at again.
+  looked boolean NOT NULL DEFAULT false,
   advanced_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   error_message text NOT NULL DEFAULT '',
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -243,6 +254,10 @@ CREATE TABLE release_instances (
   touched boolean NOT NULL DEFAULT false,
   verdict text CHECK (verdict IN ('untouched', 'reverted', 'new', 'unknown')),
   stopping boolean NOT NULL DEFAULT false,
+  -- Its switch has succeeded, and it is being looked at again.
+  looking boolean NOT NULL DEFAULT false,
+  -- Its switch had succeeded, but then it was seen unhealthy: it counts as failed.
+  sickened_at timestamptz,
   observed text CHECK (observed IN ('new', 'other')),
   observed_version text NOT NULL DEFAULT '',
   from_release_id text,

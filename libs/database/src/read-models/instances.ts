@@ -46,7 +46,8 @@ export async function readHealth(knex: Knex, id: string): Promise<HealthCheckRes
  */
 async function instancesOf(knex: Knex, deploymentId: string): Promise<InstanceReading[]> {
   const { rows } = await knex.raw<{ rows: InstanceReading[] }>(
-    `SELECT i.instance_id, r.service, i.status, i.verdict, i.error_message, i.updated_at,
+    `SELECT i.instance_id, r.service, i.verdict,
+            CASE WHEN i.sickened_at IS NULL THEN i.status ELSE 'failed' END AS status, i.error_message, i.updated_at,
             coalesce(t.current_release_id = i.content_release_id, false) AS live
      FROM release_instances i
      JOIN releases r ON r.id = i.release_id

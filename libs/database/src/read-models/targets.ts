@@ -14,7 +14,8 @@ export async function targetsOf(
   { environmentId, applicationId }: TargetsAsked,
 ): Promise<TargetRow[]> {
   return tx.rows<TargetRow>(
-    `SELECT * FROM targets WHERE environment_id = ? AND coalesce(application_id = ?, true)
+    `SELECT * FROM targets
+     WHERE claimed AND environment_id = ? AND coalesce(application_id = ?, true)
      ORDER BY observed_at DESC NULLS LAST, id`,
     [environmentId, applicationId],
   );
@@ -27,7 +28,8 @@ export async function instanceAtWork(
 ): Promise<string | undefined> {
   const row = await tx.row<{ instance_id: string }>(
     `SELECT instance_id FROM release_instances
-     WHERE target_id = ANY(?) AND (status IN ('staging', 'switching') OR stopping) LIMIT 1`,
+     WHERE target_id = ANY(?) AND (status IN ('staging', 'switching') OR stopping OR looking)
+     LIMIT 1`,
     [targetIds],
   );
   return row?.instance_id;
@@ -54,7 +56,7 @@ export interface KnownThere {
 export async function knownOn(tx: Transaction, environmentId: string): Promise<KnownThere> {
   const [applications, snapshots] = await tx.together(
     rowsOf<{ application_id: string }>(
-      'SELECT DISTINCT application_id FROM targets WHERE environment_id = ?',
+      'SELECT DISTINCT application_id FROM targets WHERE claimed AND environment_id = ?',
       [environmentId],
     ),
     rowsOf<Pick<ReleaseRow, 'deployment_id' | 'snapshot'>>(

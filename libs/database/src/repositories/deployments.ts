@@ -74,5 +74,10 @@ function deploymentOf(row: DeploymentReading): Deployment {
     settled_at: row.settled_at?.toISOString() ?? null,
     rollback_of: row.rollback_of,
     waiting_for: row.waiting_for,
+    cancelled_by: row.cancelled_by,
+    paused_by: row.paused_by,
+    approved_by: row.approved_by,
+    promoted_by: row.promoted_by,
+    aborted_by: row.aborted_by,
   };
 }

@@ -4,7 +4,14 @@ import { revokeLeases } from '../leases.js';
 import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
 import { endDeployment, planUndo, setPhase, setWaiting, settle } from './deployment-changes.js';
-import { bakeRelease, endRelease, stageInstances, switchInstances } from './release-changes.js';
+import {
+  bakeRelease,
+  endRelease,
+  holdRelease,
+  stageInstances,
+  switchInstances,
+} from './release-changes.js';
+import { endLook, lookAtInstances } from './look-changes.js';
 import { endInstance, giveUpStop, setVerdict, stopInstance } from './instance-changes.js';
 import { endUnplanned } from './end-unplanned.js';
 import { endTask } from './end-task.js';
@@ -40,6 +47,12 @@ async function applyChange(
       return switchInstances(tx, deployment, change);
     case 'bake':
       return bakeRelease(tx, deployment, change);
+    case 'hold':
+      return holdRelease(tx, deployment, change);
+    case 'look':
+      return lookAtInstances(tx, deployment, change);
+    case 'end-look':
+      return endLook(tx, deployment, change);
     case 'end-instance':
       return void (await endInstance(tx, deployment, change));
     case 'stop-instance':
@@ -63,7 +76,7 @@ async function applyChange(
     case 'end-deployment':
       return endDeployment(tx, deployment, change);
     case 'settle':
-      return settle(tx, deployment);
+      return settle(tx, deployment, change.note);
     case 'end-unplanned':
       return endUnplanned(tx, deployment, change.message);
   }

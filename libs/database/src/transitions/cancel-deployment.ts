@@ -14,12 +14,15 @@ import { endDeployment, setPhase } from './deployment-changes.js';
 import { endUnplanned } from './end-unplanned.js';
 import { lockDeployment, lockTree } from './load-tree.js';
 
-export const cancelledMessage = 'Deployment cancelled by user';
+/** What a deployment that somebody has cancelled says. */
+export function cancelledMessage(actor: string): string {
+  return `Deployment cancelled by user ${actor}`.trim();
+}
 
 /**
  * Cancels a deployment: final at once, nothing that had not begun begins any more, what runs is
- * ended wherever it runs, and then touched targets return to their last good version unless
- * `rollback` is false.
+ * ended wherever it runs, and then touched targets return to their last good version. With
+ * `rollback` false only those do that were interrupted in a switch.
  *
  * Throws ConflictError, with the report so far in its details, where it has ended already.
  */
@@ -38,11 +41,12 @@ export async function cancelDeployment(
     });
   }
   tx.event({ stream: id, type: 'deployment.cancelled', subject: id, actor: options.actor });
-  await tx.execute('UPDATE deployments SET cancelled = true, rollback_on_cancel = ? WHERE id = ?', [
-    options.rollback,
-    id,
-  ]);
-  await endNow(tx, id, cancelledMessage, 'cancelled');
+  await tx.execute(
+    `UPDATE deployments SET cancelled = true, cancelled_by = ?, rollback_on_cancel = ?
+     WHERE id = ?`,
+    [options.actor, options.rollback, id],
+  );
+  await endNow(tx, id, cancelledMessage(options.actor), 'cancelled');
 }
 
 /**
@@ -87,13 +91,13 @@ async function endPlanned(
   message: string,
   workflowEnd: 'cancelled' | 'failed',
 ): Promise<void> {
-  // An undo that is on its way is what this would do: it goes on.
-  const keepsUndo = deployment.phase === 'undoing' && deployment.rollback_on_cancel;
-  if (!keepsUndo)
+  // An undo that is on its way is what this would do: it goes on, or ends with what it has begun.
+  const undoing = deployment.phase === 'undoing';
+  if (!undoing || !deployment.rollback_on_cancel)
     await applyChanges(tx, deployment, tree, endOpenWork(tree, message), taskScheduler(tx));
   const end = { do: 'end-deployment', status: 'failed', message } as const;
   await endDeployment(tx, deployment, end, workflowEnd);
-  if (!keepsUndo) await setPhase(tx, deployment, 'stopping');
+  if (!undoing) await setPhase(tx, deployment, 'stopping');
 }
 
 /** What became of each instance: untouched, reverted, on the new version, unknown, or not yet told. */

@@ -5,6 +5,7 @@ import type { Transaction } from '../transaction.js';
 import { builtChangesOf, changesOf, rowOf, rowsOf } from '../statement.js';
 import type { ChangeOf } from './change-of.js';
 import { setStatus, settingStatus } from './set-status.js';
+import { endingVainClaims } from './targets.js';
 
 /** How long a rollout may wait for a person (pause, approval). Days. */
 const waitForPersonDays = 7;
@@ -91,7 +92,8 @@ async function markRolledBack(tx: Transaction, id: string, by: string): Promise<
 
 async function rememberLastGood(tx: Transaction, deployment: DeploymentRow): Promise<void> {
   const live = `FROM release_instances i JOIN releases r ON r.id = i.release_id
-    WHERE i.deployment_id = ? AND r.round = ? AND NOT r.undo AND i.status = 'succeeded'`;
+    WHERE i.deployment_id = ? AND r.round = ? AND NOT r.undo
+      AND i.status = 'succeeded' AND i.sickened_at IS NULL`;
   const of = [deployment.id, deployment.round];
   await tx.together(
     changesOf(
@@ -107,14 +109,18 @@ async function rememberLastGood(tx: Transaction, deployment: DeploymentRow): Pro
   );
 }
 
-/** Every target has a verdict: the slot is free and whoever waits behind it is woken. */
-export async function settle(tx: Transaction, deployment: DeploymentRow): Promise<void> {
+/**
+ * Every target has a verdict: the slot is free and whoever waits behind it is woken. A note is added
+ * to the message.
+ */
+export async function settle(tx: Transaction, deployment: DeploymentRow, note = ''): Promise<void> {
   await tx.together(
     changesOf(
       `UPDATE deployments SET settled_at = clock_timestamp(), phase = 'done', paused_at = NULL,
-         updated_at = clock_timestamp() WHERE id = ?`,
-      [deployment.id],
+         error_message = error_message || ?, updated_at = clock_timestamp() WHERE id = ?`,
+      [note === '' ? '' : `; ${note}`, deployment.id],
     ),
+    endingVainClaims(deployment.id),
     changesOf('DELETE FROM slots WHERE deployment_id = ?', [deployment.id]),
   );
   tx.event({ stream: deployment.id, type: 'deployment.settled', subject: deployment.id });
@@ -130,19 +136,20 @@ export async function planUndo(
 ): Promise<void> {
   const ids = new Map(undoes.map(({ taskId }) => [taskId, newId('task')]));
   let position = tree.tasks.length * deployment.round + 1;
-  for (const { taskId, after } of undoes) {
+  for (const { taskId, after, instanceIds, batches } of undoes) {
     const [forward, instances] = await tx.together(
       rowOf<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId]),
       rowsOf<InstanceRow>(
-        `SELECT i.* FROM release_instances i JOIN releases r ON r.id = i.release_id
-         WHERE r.task_id = ? AND r.round = ? AND i.touched AND i.from_release_id IS NOT NULL ORDER BY i.position`,
-        [taskId, deployment.round],
+        `SELECT i.* FROM unnest(?::text[]) WITH ORDINALITY AS o(id, position)
+         JOIN release_instances i USING (id) ORDER BY o.position`,
+        [instanceIds],
       ),
     );
     const id = ids.get(taskId);
     if (!forward?.plan || !id) throw new Error(`task ${taskId} cannot be undone: it has no plan`);
     const plan: ReleasePlan = {
       ...forward.plan,
+      batchSize: batches.join(','),
       bakeSeconds: 0,
       approval: false,
       secondPerson: false,
@@ -150,7 +157,8 @@ export async function planUndo(
       instances: instances.map((instance) => ({
         instanceId: instance.instance_id,
         targetId: instance.target_id,
-        contentReleaseId: instance.from_release_id,
+        // Without anything to return to, it is brought to its end on what was put there.
+        contentReleaseId: instance.from_release_id ?? instance.content_release_id,
       })),
     };
     const undo = tx.build('tasks').insert({

@@ -29,6 +29,8 @@ interface Fates {
   /** Targets on which the forward release fails after it was switched. */
   readonly failing: ReadonlySet<string>;
   readonly unstageable: ReadonlySet<string>;
+  /** Targets that are healthy at first, and then no longer. */
+  readonly sickening: ReadonlySet<string>;
   /** Targets that cannot be brought back. */
   readonly unreturnable: ReadonlySet<string>;
 }
@@ -37,6 +39,7 @@ const none: ReadonlySet<string> = new Set();
 const noFates: Fates = {
   failingTasks: none,
   failing: none,
+  sickening: none,
   unstageable: none,
   unreturnable: none,
 };
@@ -82,8 +85,9 @@ describeHere('a deployment, folded in Postgres', () => {
   }
 
   const fateOf =
-    ({ failing, unstageable, unreturnable }: Fates): Fate =>
+    ({ failing, sickening, unstageable, unreturnable }: Fates): Fate =>
     ({ target_id, release_id, content_release_id }, work) => {
+      if (work === 'looking') return sickening.has(target_id) ? 'is sick' : undefined;
       const undo = release_id !== content_release_id;
       const set = undo ? unreturnable : work === 'staging' ? unstageable : failing;
       if (undo && work === 'staging') return undefined;
@@ -158,6 +162,10 @@ describeHere('a deployment, folded in Postgres', () => {
         (work) => work.what === 'instance' && work.row.target_id === 'h4',
       );
       await played.end(id, first!, fateOf(fates));
+      // The broken one is waited for, but not for long.
+      expect((await undo()).map(({ status }) => status)).toEqual(['staged', 'staging']);
+      await played.passDays(id, 6 / 86_400);
+      await played.advance(id);
       expect((await undo()).map(({ status }) => status)).toEqual(['switching', 'staging']);
       await played.carryOut(id);
     });
@@ -223,6 +231,7 @@ describeHere('a deployment, folded in Postgres', () => {
   const fates = fc.record<Fates>({
     failingTasks: fc.constantFrom(none, none, none, new Set(['web'])),
     failing: subset(hosts),
+    sickening: fc.oneof(fc.constant(none), subset(hosts)),
     unstageable: fc.oneof(fc.constant(none), subset(hosts)),
     unreturnable: subset(hosts),
   });
@@ -297,10 +306,15 @@ describeHere('a deployment, folded in Postgres', () => {
     expect(await played.stateOf(id)).toMatchObject({ phase: 'done', settled: true });
     expect(await settled(id)).toBe(1);
     const instances = await played.instancesOf(id);
-    expect(instances.filter(({ stopping }) => stopping)).toEqual([]);
+    expect(instances.filter(({ stopping, looking }) => stopping || looking)).toEqual([]);
     const undone = new Map(
       instances.filter(({ undo }) => undo).map((undo) => [undo.target_id, undo] as const),
     );
+    // Whatever was cut in the middle of its switch was brought to an end.
+    const cut = instances.filter(({ touched, status }) => touched && status === 'cancelled');
+    expect(cut.filter((each) => each.undo)).toEqual([]);
+    for (const { target_id, from_release_id } of cut)
+      if (from_release_id !== null) expect([target_id, undone.has(target_id)]).toContain(true);
     for (const each of instances.filter(({ undo }) => !undo))
       expect([each.target_id, each.verdict]).toEqual([
         each.target_id,
@@ -311,9 +325,11 @@ describeHere('a deployment, folded in Postgres', () => {
 
   function expectedVerdict(forward: InstanceRow, undo: InstanceRow | undefined) {
     if (!forward.touched) return 'untouched';
-    if (undo?.status === 'succeeded') return 'reverted';
+    if (undo?.status === 'succeeded') return forward.from_release_id === null ? 'new' : 'reverted';
     if (undo?.touched) return 'unknown';
-    return forward.status === 'succeeded' ? 'new' : forward.verdict;
+    // Nobody has seen it healthy after it was interrupted.
+    if (forward.status === 'cancelled') return 'unknown';
+    return forward.status === 'succeeded' && !forward.sickened_at ? 'new' : forward.verdict;
   }
 
   it('settles once and knows a verdict for each host, whatever users do meanwhile', async () => {

@@ -172,7 +172,7 @@ export async function finishStop(
 }
 
 /** Keeps what was seen on the target, so that Postgres and the target agree about what runs there. */
-function recordingObservation(
+export function recordingObservation(
   instance: InstanceRow,
   seen: Observation | null,
 ): Statement<number>[] {

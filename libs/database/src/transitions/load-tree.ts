@@ -46,8 +46,9 @@ export function lockingTree(id: string) {
       [id],
     ),
     rowsOf<SeenRelease>(
-      `SELECT r.id, r.task_id, r.status, r.undo, r.batches, r.bake_seconds, r.max_failures,
-              r.approval, r.run_once, r.timeout_seconds, r.bake_until, r.advanced_at, r.error_message
+      `SELECT r.id, r.task_id, r.status, r.undo, r.service, r.version, r.batches, r.bake_seconds,
+              r.max_failures, r.approval, r.run_once, r.timeout_seconds, r.bake_until, r.looked,
+              r.advanced_at, r.error_message
        FROM releases r JOIN deployments d ON d.id = r.deployment_id AND r.round = d.round
        WHERE d.id = ? AND d.phase <> 'done' ORDER BY r.id`,
       [id],
@@ -56,8 +57,10 @@ export function lockingTree(id: string) {
       // One value instead of a row for each: hundreds of them are read whenever one has ended, and
       // a row costs ten times what its share of a JSON text does.
       `SELECT json_agg(json_build_object(
-         'release', i.release_id, 'id', i.id, 'targetId', i.target_id, 'batch', i.batch,
+         'release', i.release_id, 'id', i.id, 'name', i.instance_id, 'targetId', i.target_id, 'batch', i.batch,
          'status', i.status, 'touched', i.touched, 'verdict', i.verdict, 'stopping', i.stopping,
+         'looking', i.looking, 'sickened', i.sickened_at IS NOT NULL,
+         'endedAt', trunc(extract(epoch FROM i.completed_at) * 1000),
          'hasLastGood', i.from_release_id IS NOT NULL, 'errorMessage', i.error_message,
          'observed', i.observed, 'started', i.started_at IS NOT NULL,
          'deadlineAt', trunc(extract(epoch FROM i.deadline_at) * 1000)) ORDER BY i.position) AS instances
@@ -98,6 +101,8 @@ type SeenRelease = Pick<
   | 'task_id'
   | 'status'
   | 'undo'
+  | 'service'
+  | 'version'
   | 'batches'
   | 'bake_seconds'
   | 'max_failures'
@@ -105,6 +110,7 @@ type SeenRelease = Pick<
   | 'run_once'
   | 'timeout_seconds'
   | 'bake_until'
+  | 'looked'
   | 'advanced_at'
   | 'error_message'
 >;
@@ -131,6 +137,11 @@ function nodesOf(
       approved: deployment.approved,
       promoted: deployment.promoted,
       aborted: deployment.aborted,
+      by: {
+        approved: deployment.approved_by,
+        aborted: deployment.aborted_by,
+        paused: deployment.paused_by,
+      },
       deadlineAt: millis(deployment.deadline_at),
       waitingFor: deployment.waiting_for,
     },
@@ -156,6 +167,8 @@ function releaseNode(release: SeenRelease, instances: readonly SeenInstance[]): 
     taskId: release.task_id,
     status: release.status,
     undo: release.undo,
+    service: release.service,
+    version: release.version,
     batches: release.batches,
     bakeSeconds: release.bake_seconds,
     maxFailures: release.max_failures,
@@ -163,6 +176,7 @@ function releaseNode(release: SeenRelease, instances: readonly SeenInstance[]): 
     runOnce: release.run_once,
     timeoutSeconds: release.timeout_seconds,
     bakeUntil: millis(release.bake_until),
+    looked: release.looked,
     advancedAt: release.advanced_at.getTime(),
     errorMessage: release.error_message,
     instances: instances.filter((instance) => instance.release === release.id),

@@ -7,6 +7,7 @@ import { advanceDeployment, taskScheduler } from './advance.js';
 import { cancelDeployment } from './cancel-deployment.js';
 import { createDeployment } from './create-deployment.js';
 import { beginInstance, finishInstance, finishStop, type InstanceWork } from './instance-work.js';
+import { beginLook, finishLook } from './look-work.js';
 import { lockTree } from './load-tree.js';
 import { makeWorkflow, planWorkflow, type TaskToCreate } from './plan-workflow.js';
 import { steerDeployment, type Steering } from './steer.js';
@@ -27,19 +28,21 @@ export interface PlayedApplication {
 export interface PlayedRollout {
   readonly batchSize?: string;
   readonly maxFailures?: number;
+  readonly bakeSeconds?: number;
+  readonly approval?: boolean;
   readonly runOnce?: boolean;
 }
 
-/** Decides an instance's fate: the reason why it fails, or undefined. */
+/** Decides an instance's fate: the reason why it fails, or is found sick, or undefined. */
 export type Fate = (
   instance: InstanceRow,
-  work: InstanceWork,
+  work: InstanceWork | 'looking',
 ) => string | undefined | Promise<string | undefined>;
 
 /** One piece of work that could end now. */
 export type Work =
   | { readonly what: 'task'; readonly id: string; readonly applicationId: string }
-  | { readonly what: 'instance' | 'stop'; readonly id: string; readonly row: InstanceRow };
+  | { readonly what: 'instance' | 'stop' | 'look'; readonly id: string; readonly row: InstanceRow };
 
 /** Two targets of an application with this name. */
 export function twoTargets(id: string): PlayedApplication {
@@ -136,9 +139,9 @@ export async function createPlayedRollouts(
           version: deployment?.version_id ?? '',
           environmentId: 'env',
           batchSize: rollout.batchSize ?? '1',
-          bakeSeconds: 0,
+          bakeSeconds: rollout.bakeSeconds ?? 0,
           maxFailures: String(rollout.maxFailures ?? 0),
-          approval: false,
+          approval: rollout.approval ?? false,
           secondPerson: false,
           runOnce: rollout.runOnce ?? false,
           timeoutSeconds: 300,
@@ -162,7 +165,7 @@ export async function createPlayedRollouts(
     );
     const rows = await ask<InstanceRow>(
       `SELECT * FROM release_instances WHERE deployment_id = ?
-         AND (stopping OR status IN ('staging', 'switching')) ORDER BY id`,
+         AND (stopping OR looking OR status IN ('staging', 'switching')) ORDER BY id`,
       [id],
     );
     return [
@@ -170,7 +173,8 @@ export async function createPlayedRollouts(
         return { what: 'task', id: task.id, applicationId: task.application_id };
       }),
       ...rows.map((row): Work => {
-        return { what: row.stopping ? 'stop' : 'instance', id: row.id, row };
+        const what = row.stopping ? 'stop' : row.looking ? 'look' : 'instance';
+        return { what, id: row.id, row };
       }),
     ];
   }
@@ -180,6 +184,7 @@ export async function createPlayedRollouts(
     await database.transaction(async (tx) => {
       const ids = { deploymentId: id, instanceId: work.id, taskId: work.id };
       if (work.what === 'task') await beginTask(tx, ids);
+      else if (work.what === 'look') await beginLook(tx, ids);
       else if (work.what === 'instance') {
         await beginInstance(tx, ids, work.row.status as InstanceWork);
         await touch(tx, work.row);
@@ -200,8 +205,9 @@ export async function createPlayedRollouts(
 
   /** Ends one piece of work as its fate says. */
   async function end(id: string, work: Work, fate: Fate, failingTasks = noTasks): Promise<void> {
-    const decides = work.what === 'instance' ? work.row : undefined;
-    const failure = decides && (await fate(decides, decides.status as InstanceWork));
+    const decides = work.what === 'instance' || work.what === 'look' ? work.row : undefined;
+    const doing = work.what === 'look' ? 'looking' : (decides?.status as InstanceWork);
+    const failure = decides && (await fate(decides, doing));
     await begin(id, work);
     await database.transaction(async (tx) => {
       const ids = { deploymentId: id, instanceId: work.id };
@@ -216,6 +222,10 @@ export async function createPlayedRollouts(
       const observed = row.touched ? ('new' as const) : ('other' as const);
       const releaseId = row.content_release_id;
       if (work.what === 'stop') return finishStop(tx, ids, { releaseId, observed });
+      if (work.what === 'look') {
+        const looked = { sickened: failure ?? '', observation: { releaseId, observed } };
+        return finishLook(tx, ids, looked);
+      }
       const succeeded = row.status === 'staging' ? ('staged' as const) : ('succeeded' as const);
       await finishInstance(tx, ids, {
         status: failure === undefined ? succeeded : 'failed',

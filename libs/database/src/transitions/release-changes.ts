@@ -8,7 +8,7 @@ import type { ChangeOf } from './change-of.js';
 import { setStatus, settingStatusOfAll } from './set-status.js';
 
 /** How long work may wait for a deployer to take it. Seconds. */
-const waitForDeployerSeconds = 3600;
+export const waitForDeployerSeconds = 3600;
 
 /** Makes the release of a deploy task that is ready: its row and one row per instance. */
 export function creatingRelease(
@@ -93,7 +93,14 @@ export async function switchInstances(
     changesOf("UPDATE deployments SET waiting_for = '', deadline_at = NULL WHERE id = ?", [
       deployment.id,
     ]),
-    changesOf('UPDATE releases SET bake_until = NULL WHERE id = ?', [releaseId]),
+    // The time that an undo waits for what is out of reach is over once and for all.
+    changesOf(
+      `UPDATE releases SET looked = false, bake_until = CASE WHEN undo THEN bake_until END
+       WHERE id = ?`,
+      [releaseId],
+    ),
+    // A promotion makes one batch of several: how many were switched at once is what an undo keeps to.
+    changesOf('UPDATE release_instances SET batch = ? WHERE id = ANY(?)', [batch, instanceIds]),
   ]);
 }
 
@@ -138,14 +145,31 @@ export async function bakeRelease(
   deployment: DeploymentRow,
   { releaseId, until }: ChangeOf<'bake'>,
 ): Promise<void> {
+  await waitUntil(tx, deployment, releaseId, until);
+  const data = { until: new Date(until).toISOString() };
+  tx.event({ stream: deployment.id, type: 'release.baking', subject: releaseId, data });
+}
+
+export async function holdRelease(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  { releaseId, until }: ChangeOf<'hold'>,
+): Promise<void> {
+  await waitUntil(tx, deployment, releaseId, until);
+}
+
+async function waitUntil(
+  tx: Transaction,
+  deployment: DeploymentRow,
+  releaseId: string,
+  until: number,
+): Promise<void> {
   const at = new Date(until);
   await tx.execute('UPDATE releases SET bake_until = ?, updated_at = now() WHERE id = ?', [
     at,
     releaseId,
   ]);
   tx.send('advance-deployment', { deployment_id: deployment.id }, at);
-  const data = { until: at.toISOString() };
-  tx.event({ stream: deployment.id, type: 'release.baking', subject: releaseId, data });
 }
 
 export async function endRelease(

@@ -2,7 +2,7 @@ import type { Place } from '@floy/contracts';
 import { ConflictError } from '@floy/domain';
 import { newId } from '../ids.js';
 import type { TargetRow } from '../rows.js';
-import { builtRowsOf, type Statement } from '../statement.js';
+import { builtRowsOf, changesOf, type Statement } from '../statement.js';
 import type { Transaction } from '../transaction.js';
 
 /** Whose a target is, and which kind of deployer acts on it. */
@@ -50,7 +50,7 @@ async function unmovedTargets(
     `SELECT t.* FROM unnest(?::text[], ?::text[], ?::jsonb[])
        WITH ORDINALITY AS p(instance_id, place_key, place, position)
      JOIN targets t USING (instance_id, place_key, place)
-     WHERE t.kind = ? AND t.environment_id = ? AND t.application_id = ? ORDER BY p.position`,
+     WHERE t.claimed AND t.kind = ? AND t.environment_id = ? AND t.application_id = ? ORDER BY p.position`,
     [
       places.map(({ instanceId }) => instanceId),
       places.map(({ key }) => key),
@@ -70,7 +70,8 @@ async function areNew(
   places: readonly Place[],
 ): Promise<boolean> {
   const known = await tx.row(
-    `SELECT 1 FROM targets WHERE (kind = ? AND place_key = ANY(?)) OR instance_id = ANY(?) LIMIT 1`,
+    `SELECT 1 FROM targets
+     WHERE claimed AND ((kind = ? AND place_key = ANY(?)) OR instance_id = ANY(?)) LIMIT 1`,
     [owner.kind, places.map(({ key }) => key), places.map(({ instanceId }) => instanceId)],
   );
   return known === undefined;
@@ -103,7 +104,7 @@ async function findTarget(
   place: Place,
 ): Promise<TargetRow | undefined> {
   const found = await tx.rows<TargetRow>(
-    `SELECT * FROM targets WHERE (kind = ? AND place_key = ?) OR instance_id = ?
+    `SELECT * FROM targets WHERE claimed AND ((kind = ? AND place_key = ?) OR instance_id = ?)
      ORDER BY instance_id = ? DESC`,
     [owner.kind, place.key, place.instanceId, place.instanceId],
   );
@@ -121,6 +122,21 @@ async function findTarget(
     );
   }
   return undefined;
+}
+
+/**
+ * Ends the claims of a deployment on targets that no deployment has ever switched: nothing of it
+ * serves there, and a place must not be kept by who only wished to be there.
+ */
+export function endingVainClaims(deploymentId: string): Statement<number> {
+  return changesOf(
+    `UPDATE targets t SET claimed = false
+     FROM deployments d JOIN deployment_applications a ON a.deployment_id = d.id
+     WHERE d.id = ? AND t.environment_id = d.environment_id AND t.application_id = a.application_id
+       AND t.claimed
+       AND NOT EXISTS (SELECT 1 FROM release_instances i WHERE i.target_id = t.id AND i.touched)`,
+    [deploymentId],
+  );
 }
 
 /** Throws ConflictError, naming both, where a place belongs to another application or environment. */

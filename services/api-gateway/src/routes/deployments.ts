@@ -13,7 +13,8 @@ import { route } from './route.js';
 const tag = 'Deployments';
 
 const steerings: Record<Steering, string> = {
-  promote: 'Roll out to everything that is left at once; approves nothing and ends no pause',
+  promote:
+    'Roll out to everything that is left at once; ends no pause, and is refused while an approval is awaited',
   pause: 'Begin nothing new until resumed',
   resume: 'Go on after a pause',
   abort: 'End the rollout as failed and return what was switched',
@@ -79,7 +80,8 @@ export const deploymentRoutes = [
     method: 'POST',
     path: '/deployments/{id}/cancel',
     role: 'deployer',
-    summary: 'End a deployment now and return its targets, unless rollback is false',
+    summary:
+      'End a deployment now and return its targets; with rollback false only those interrupted in a switch',
     tag,
     body: CancelDeploymentRequest,
     answer: Deployment,

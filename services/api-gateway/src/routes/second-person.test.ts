@@ -106,11 +106,38 @@ describePostgres('approval "second-person"', () => {
     expect(await approve(id, ann)).toBe(403);
   });
 
-  it('a promotion is no approval', async () => {
+  it('a promotion is no approval, and is refused until there is one, with what is awaited', async () => {
     const ann = await tokenOf('hasty');
     const id = await begun(ann);
-    await gateway.send('POST', `/deployments/${id}/promote`, { token: ann });
+    const promote = () => gateway.send('POST', `/deployments/${id}/promote`, { token: ann });
+    expect(await promote()).toMatchObject({
+      status: 409,
+      body: { error: { details: { waiting_for: 'Approval' } } },
+    });
     expect(await approvedOf(id)).toEqual({ approved: false });
+    const path = `/deployments/${id}/approve`;
+    expect(await gateway.send('POST', path, { token: await tokenOf('bob') })).toMatchObject({
+      status: 200,
+      body: { approved_by: 'bob', promoted_by: '' },
+    });
+    expect(await promote()).toMatchObject({ status: 200, body: { promoted_by: 'hasty' } });
+  });
+
+  it('the answer says who paused, aborted and cancelled a deployment', async () => {
+    const ann = await tokenOf('ann');
+    const steer = async (id: string, steering: string) =>
+      (await gateway.send('POST', `/deployments/${id}/${steering}`, { token: ann })).body;
+    const aborted = await begun(ann, 'true');
+    expect(await steer(aborted, 'pause')).toMatchObject({ paused_by: 'ann' });
+    expect(await steer(aborted, 'resume')).toMatchObject({ paused_by: '' });
+    expect(await steer(aborted, 'abort')).toMatchObject({
+      aborted_by: 'ann',
+      error_message: 'The rollout was aborted by ann',
+    });
+    expect(await steer(await begun(ann, 'true'), 'cancel')).toMatchObject({
+      cancelled_by: 'ann',
+      error_message: 'Deployment cancelled by user ann',
+    });
   });
 
   it('with `true` any person may approve, who made it as well', async () => {

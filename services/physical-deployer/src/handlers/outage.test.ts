@@ -73,7 +73,7 @@ describeHere('a host whose key cannot be checked, since Postgres is away', () =>
     const { context, deps } = await here();
     const away = new UnavailableError('The database cannot be reached right now');
     const host = fixture.work({ verifyHostKey: () => Promise.reject(away) });
-    const known = { healthy: true, drained: false };
+    const known = { switching: true };
     await expect(observe(deps, host, context, known)).rejects.toThrow(away);
   });
 });

@@ -25,8 +25,9 @@ export function stopTargetHandler(deps: DeployerDeps): LongHandler<'stop-target'
       let observation = null;
       try {
         await stopHost(deps.hosts, host, context.settings.deployPath);
-        const drained = context.instance.touched && context.settings.drainCommand !== undefined;
-        observation = await observe(deps, host, context, { drained });
+        observation = await observe(deps, host, context, {
+          switching: context.instance.touched,
+        });
       } catch (error) {
         host.signal.throwIfAborted();
         // An outage says nothing about the target: the step may live on there.

@@ -77,6 +77,33 @@ describeHere('switch-instance', () => {
     ]);
   });
 
+  it('does not call a process that dies right after its start a success, unless told', async () => {
+    // Nobody has said how long it has to stay healthy.
+    const application = await rollout.application('brief', {
+      min_healthy_seconds: null,
+      restart_command: 'date +%s%N >../../started',
+      status_command: 'test $(($(date +%s%N) - $(cat ../../started))) -lt 1500000000',
+    });
+    const { id, instance } = await staged(application);
+    expect(await rollout.carryOut('switch-instance', { instance_id: instance.id })).toBe('done');
+    const failed = await rollout.instanceOf(id);
+    expect(failed.error_message).toContain('healthy, but no longer after 2 of 2 s');
+    await rollout.rollOut(id);
+  });
+
+  it('has the hosts of a batch stay healthy at the same time', async () => {
+    const application = await rollout.application('lasting', { min_healthy_seconds: 3 });
+    const { id } = await staged(application);
+    const began = performance.now();
+    const outcomes = (await rollout.instancesOf(id)).map(({ id: instance_id }) =>
+      rollout.carryOut('switch-instance', { instance_id }),
+    );
+    expect(await Promise.all(outcomes)).toEqual(['done', 'done']);
+    const took = performance.now() - began;
+    expect(took).toBeGreaterThan(3000);
+    expect(took).toBeLessThan(6000);
+  });
+
   it('fails where the host says no, with its words; what was touched is returned', async () => {
     const application = await rollout.application('broken', {
       restart_command:

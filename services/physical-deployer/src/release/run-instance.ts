@@ -64,8 +64,7 @@ function observeAfter(
   host: HostWork,
   context: InstanceContext,
 ): Promise<Observation | null> {
-  const drained = job.succeeds === 'succeeded' && context.settings.drainCommand !== undefined;
-  return observe(deps, host, context, { drained });
+  return observe(deps, host, context, { switching: job.succeeds === 'succeeded' });
 }
 
 /** The reason of a failure, or an empty text. */
@@ -91,22 +90,24 @@ const ONE_LOOK = { retryCount: 1, connectMs: 5000 };
 
 /**
  * What runs on the host now; null where the host cannot be asked. What serves cannot be told where
- * `current` points to a new release that does not run, or to an old one that may have been drained
- * (`drained`) without anybody undoing that, or where a switch was interrupted between the
- * environment and `current`.
+ * `current` points to a new release that does not run, or where a switch had begun (`switching`) and
+ * the old one may have been drained or stopped without anybody undoing that, or where a switch was
+ * interrupted between the environment and `current`.
  * Throws UnavailableError, which says nothing about the host.
  */
 export async function observe(
   deps: DeployerDeps,
   host: HostWork,
   context: InstanceContext,
-  { drained }: { readonly drained: boolean },
+  { switching }: { readonly switching: boolean },
 ): Promise<Observation | null> {
   try {
     const seen = await observeHost(deps.hosts, { ...host, ...ONE_LOOK }, context.settings);
     const isNew = seen.current === context.contentDir;
     const releaseId = seen.current === null ? null : releaseIn(seen.current);
-    if (seen.mixed === null && (isNew ? seen.running : !drained)) {
+    const drained = context.settings.drainCommand !== undefined;
+    const serves = isNew ? seen.running : !switching || (seen.running && !drained);
+    if (seen.mixed === null && serves) {
       return { releaseId, observed: isNew ? 'new' : 'other' };
     }
     const environment = seen.mixed === null ? '' : `, .floy/env/current to ${seen.mixed}`;

@@ -2,10 +2,12 @@ import { VerdictError } from '@floy/domain';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hosts } from './hosts.js';
 import type { HostRelease, HostWork } from './host-work.js';
-import { type HealthSeen, seeHealth } from './look-at-health.js';
+import { type HealthSeen, type LookedAt, seeHealth } from './look-at-health.js';
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1000;
+/** So long a service that was healthy may answer badly before it counts as sick. Seconds. */
+const RECOVER_SECONDS = 3;
 
 /**
  * Looks at a host until it is healthy and has stayed so for the asked time.
@@ -18,18 +20,8 @@ export async function awaitHealth(
   release: HostRelease,
 ): Promise<void> {
   const { timeoutSeconds, minHealthySeconds } = release.settings.health;
-  const began = performance.now();
-  const seconds = (since: number): number => (performance.now() - since) / 1000;
-  let pause = FIRST_PAUSE_MS;
+  await becomeHealthy(hosts, work, release, timeoutSeconds);
   let seen: HealthSeen;
-  while (!(seen = await seeHealth(hosts, work, release)).healthy) {
-    if (seconds(began) >= timeoutSeconds) {
-      throw verdict(`not healthy within ${timeoutSeconds} s`, seen);
-    }
-    // The last look is at the deadline, not up to a pause after it.
-    await pauseFor(Math.min(pause, (timeoutSeconds - seconds(began)) * 1000), work.signal);
-    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
-  }
   const healthySince = performance.now();
   while (seconds(healthySince) < minHealthySeconds) {
     const left = (minHealthySeconds - seconds(healthySince)) * 1000;
@@ -40,6 +32,39 @@ export async function awaitHealth(
       throw verdict(`healthy, but no longer after ${after} of ${minHealthySeconds} s`, seen);
     }
   }
+}
+
+/**
+ * Looks again at a host that was healthy before: one good look within a few seconds will do.
+ *
+ * @throws VerdictError with the last reason when there was none
+ */
+export async function stillHealthy(hosts: Hosts, work: HostWork, release: LookedAt): Promise<void> {
+  const { timeoutSeconds } = release.settings.health;
+  await becomeHealthy(hosts, work, release, Math.min(RECOVER_SECONDS, timeoutSeconds));
+}
+
+async function becomeHealthy(
+  hosts: Hosts,
+  work: HostWork,
+  release: LookedAt,
+  timeoutSeconds: number,
+): Promise<void> {
+  const began = performance.now();
+  let pause = FIRST_PAUSE_MS;
+  let seen: HealthSeen;
+  while (!(seen = await seeHealth(hosts, work, release)).healthy) {
+    if (seconds(began) >= timeoutSeconds) {
+      throw verdict(`not healthy within ${timeoutSeconds} s`, seen);
+    }
+    // The last look is at the deadline, not up to a pause after it.
+    await pauseFor(Math.min(pause, (timeoutSeconds - seconds(began)) * 1000), work.signal);
+    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+  }
+}
+
+function seconds(since: number): number {
+  return (performance.now() - since) / 1000;
 }
 
 function verdict(text: string, seen: HealthSeen): VerdictError {

@@ -14,6 +14,9 @@ export interface HealthSeen {
   readonly reason: string;
 }
 
+/** What a look has to know of a release. */
+export type LookedAt = Pick<HostRelease, 'releaseDir' | 'version' | 'settings'>;
+
 /** Much more than is quoted: a secret that was cut here is not shown. Characters. */
 const OUTPUT_KEPT = 16 * 1024;
 /** No answer over HTTP is waited for longer. */
@@ -24,7 +27,7 @@ const HEALTHY: HealthSeen = { healthy: true, reason: '' };
 export async function seeHealth(
   hosts: Hosts,
   work: HostWork,
-  release: HostRelease,
+  release: LookedAt,
 ): Promise<HealthSeen> {
   const { settings, releaseDir, version } = release;
   const script = lookAtHealth({

@@ -11,6 +11,7 @@ export const physicalDeployer: DeployerRow = {
     stage: 'stage-instance',
     switch: 'switch-instance',
     stop: 'stop-target',
+    look: 'look-at-target',
     answer: 'answer-question',
   },
   plan: {

@@ -1,6 +1,6 @@
 import { InvalidRequestError } from '@floy/domain';
 import type { Approval } from '../../config/approval.js';
-import { readKey } from '../../config/check-config.js';
+import { readKeyFor } from '../../config/check-config.js';
 import type { ConfigKeyName } from '../../config/config-keys.js';
 import { pathProblem } from '../../config/key-kinds.js';
 import { overlayConfig } from '../../config/overlay-config.js';
@@ -64,7 +64,7 @@ export function resolvePhysicalSettings(
   application: Config,
 ): PhysicalSettings {
   const config = overlayConfig(environment, application);
-  const get = <N extends ConfigKeyName>(name: N) => readKey(name, config);
+  const get = <N extends ConfigKeyName>(name: N) => readKeyFor('physical', name, config);
   const need = <N extends ConfigKeyName>(name: N) => {
     const value = get(name);
     if (value !== undefined) return value;
