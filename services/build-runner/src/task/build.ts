@@ -1,3 +1,4 @@
+import { tagWasCompared } from '@floy/database/transitions/task-work';
 import type { StoredArtifact } from '@floy/service-kit/artifact-store';
 import { narrowSignal } from '@floy/service-kit/narrowed-signal';
 import { packArtifact } from '../artifact/pack-artifact.js';
@@ -20,7 +21,11 @@ export interface TaskRun {
   log(text: string): void;
 }
 
-/** Puts the version's commit into the workspace and hands it to the build user. */
+/**
+ * Puts the version's commit into the workspace and hands it to the build user. The first build of a
+ * version compares its commit with the one that the repository has its tag at; a tag that moves
+ * later changes nothing.
+ */
 export async function fetchSource({
   deps,
   context,
@@ -30,7 +35,9 @@ export async function fetchSource({
 }: TaskRun): Promise<string> {
   const { version, repository, settings, task } = context;
   log(`Checking out ${version.git_commit} (${version.git_tag}) of ${repository}\n`);
-  const { commit } = await checkout({
+  const compareTag = task.type === 'build' && !context.tagCompared;
+  const { commit, lacksTag } = await checkout({
+    compareTag,
     sandbox: deps.sandbox,
     repository,
     commit: version.git_commit,
@@ -45,6 +52,8 @@ export async function fetchSource({
     signal,
     timeoutSeconds: task.timeout_seconds,
   });
+  if (lacksTag) log(`Note: the repository has no tag ${version.git_tag}; the commit counts\n`);
+  if (compareTag) await deps.database.transaction(async (tx) => tagWasCompared(tx, version.id));
   await handOver(workspace.source, workspace.user);
   return commit;
 }
