@@ -83,12 +83,23 @@ export async function runConfigured(
   if (verdict) throw verdict;
 }
 
+/** The most notes about an artifact that its log gets. */
+const MOST_NOTES = 20;
+
 /** Packs what was built and keeps it. */
 export async function storeArtifact(run: TaskRun): Promise<StoredArtifact> {
   const { deps, context, workspace, log } = run;
+  let notes = 0;
+  const own = {
+    checkout: deps.sandbox.seen({ build: workspace.source }).build,
+    note(text: string): void {
+      notes += 1;
+      if (notes <= MOST_NOTES) log(`Note: ${text}\n`);
+    },
+  };
   const stored = await withinTime(run, 'packing the artifact', async (signal) =>
     deps.artifacts.put(
-      await packArtifact(workspace.source, context.settings.artifactPath, { signal }),
+      await packArtifact(workspace.source, context.settings.artifactPath, { signal, own }),
     ),
   );
   log(`Stored ${stored.sha256} (${stored.size} bytes)\n`);
