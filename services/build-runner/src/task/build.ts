@@ -1,10 +1,12 @@
 import { tagWasCompared } from '@floy/database/transitions/task-work';
+import { VerdictError } from '@floy/domain';
 import type { StoredArtifact } from '@floy/service-kit/artifact-store';
 import { narrowSignal } from '@floy/service-kit/narrowed-signal';
 import { packArtifact } from '../artifact/pack-artifact.js';
 import { checkout } from '../git/checkout.js';
 import { handOver } from '../sandbox/folders.js';
 import { exitVerdict, LimitPassedError } from '../sandbox/exit-verdict.js';
+import { keepLastLines } from './last-lines.js';
 import type { RunnerDeps } from './runner-deps.js';
 import type { TaskContext } from './task-context.js';
 import type { Workspace } from './workspace.js';
@@ -18,7 +20,9 @@ export interface TaskRun {
   context: TaskContext;
   workspace: Workspace;
   signal: AbortSignal;
-  log(text: string): void;
+  log(text: string): void | Promise<void>;
+  /** Masks the secrets of the application and the environment. */
+  redact(text: string): string;
 }
 
 /**
@@ -58,7 +62,10 @@ export async function fetchSource({
   return commit;
 }
 
-/** Runs one of the application's commands in the checkout. Throws VerdictError where it says no. */
+/**
+ * Runs one of the application's commands in the checkout. Throws VerdictError where it says no, with
+ * its last lines.
+ */
 export async function runConfigured(
   run: TaskRun,
   name: 'build_command' | 'test_command',
@@ -68,19 +75,27 @@ export async function runConfigured(
   const { deps, context, workspace, signal, log } = run;
   log(`$ ${command}\n`);
   const { user, source: build, artifact } = workspace;
-  const exit = await deps.sandbox.runCommand({
-    name,
-    command,
-    user,
-    folders: { build, artifact },
-    env: { ...context.environment, ...environment },
-    timeoutSeconds: context.task.timeout_seconds,
-    inactivitySeconds,
-    signal,
-    onOutput: log,
-  });
-  const verdict = exitVerdict(name, exit);
-  if (verdict) throw verdict;
+  const last = keepLastLines(run.redact);
+  try {
+    const exit = await deps.sandbox.runCommand({
+      name,
+      command,
+      user,
+      folders: { build, artifact },
+      env: { ...context.environment, ...environment },
+      timeoutSeconds: context.task.timeout_seconds,
+      inactivitySeconds,
+      signal,
+      onOutput(text) {
+        last.add(text);
+        return log(text);
+      },
+    });
+    const verdict = exitVerdict(name, exit);
+    if (verdict) throw verdict;
+  } catch (error) {
+    throw error instanceof VerdictError ? last.of(error) : error;
+  }
 }
 
 /** The most notes about an artifact that its log gets. */

@@ -82,6 +82,7 @@ describePython('a Python service with a venv', () => {
         workspace,
         signal: new AbortController().signal,
         log: (text: string) => void (printed += text),
+        redact: (text: string) => text,
       } as unknown as TaskRun;
       const { kept } = await runBuild(run);
       const { stream } = await artifacts.open(kept.artifact_sha256 ?? '');
