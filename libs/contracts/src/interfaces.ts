@@ -137,7 +137,9 @@ export interface DeployRequest {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-/** Names what to return to by an earlier deployment, or by the version itself. */
+/**
+ * Names what to return to by an earlier deployment, or by a version: its id, its tag, or `previous`.
+ */
 export type RollbackDeployRequest = { readonly deploymentId: string } & (
   { readonly targetDeploymentId: string } | { readonly targetVersionId: string }
 );

@@ -20,7 +20,7 @@ export interface TaskRun {
   context: TaskContext;
   workspace: Workspace;
   signal: AbortSignal;
-  log(text: string): void | Promise<void>;
+  log(text: string): void;
   /** Masks the secrets of the application and the environment. */
   redact(text: string): string;
 }
