@@ -208,7 +208,7 @@ CREATE TABLE messages (
 CREATE TABLE questions (
   id text NOT NULL,
   kind text NOT NULL,
-  environment_id text NOT NULL,
+  environment_id text,
   target_id text,
   request bytea NOT NULL,
   answer bytea,
@@ -402,6 +402,7 @@ CREATE TABLE versions (
   created_by text NOT NULL,
   description text NOT NULL DEFAULT ''::text,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  tag_compared_at timestamp with time zone,
   CONSTRAINT versions_pkey PRIMARY KEY (id),
   CONSTRAINT versions_repository_key_git_tag_key UNIQUE (repository_key, git_tag)
 );

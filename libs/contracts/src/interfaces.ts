@@ -26,10 +26,10 @@ import type {
 import type { Artifact, CommandResult, ServiceStatus } from './resources/physical.js';
 import type { ListTasksRequest, Task, TaskListResponse, TaskStatus } from './resources/task.js';
 import type {
-  CreateVersionRequest,
   ListVersionsRequest,
   Version,
   VersionListResponse,
+  WholeVersionRequest,
 } from './resources/version.js';
 import type { Workflow, WorkflowStatus } from './resources/workflow.js';
 
@@ -44,7 +44,7 @@ export interface Actor {
 }
 
 export interface VersionService {
-  createVersion(actor: Actor, request: CreateVersionRequest): Promise<Version>;
+  createVersion(actor: Actor, request: WholeVersionRequest): Promise<Version>;
   getVersionList(request: ListVersionsRequest): Promise<VersionListResponse>;
   getVersion(id: string): Promise<Version>;
   deleteVersion(id: string): Promise<void>;
@@ -137,7 +137,9 @@ export interface DeployRequest {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-/** Names what to return to by an earlier deployment, or by the version itself. */
+/**
+ * Names what to return to by an earlier deployment, or by a version: its id, its tag, or `previous`.
+ */
 export type RollbackDeployRequest = { readonly deploymentId: string } & (
   { readonly targetDeploymentId: string } | { readonly targetVersionId: string }
 );

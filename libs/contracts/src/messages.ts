@@ -34,6 +34,8 @@ export interface MessagePayloads {
   /** End whatever a lower epoch still runs on the target. */
   'stop-target': { instance_id: string; target_id: string; deployment_id: string };
   'answer-question': { question_id: string };
+  /** Say at which commit a repository has a tag. */
+  'resolve-tag': { question_id: string };
 }
 
 /**
@@ -53,6 +55,8 @@ export const messageCatalogue = {
   // Apart from the work that it ends: a cancel must not stand in line behind other releases.
   'stop-target': { queue: 'physical-stops', work: 'long', subject: 'target_id' },
   'answer-question': { queue: 'physical-questions', work: 'once', subject: 'question_id' },
+  // Apart from builds: who asks is waiting.
+  'resolve-tag': { queue: 'build-questions', work: 'once', subject: 'question_id' },
 } as const satisfies {
   [K in keyof MessagePayloads]: MessageDefinition & { subject: keyof MessagePayloads[K] };
 };

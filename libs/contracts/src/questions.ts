@@ -5,6 +5,14 @@ export interface Question {
   readonly timeout: number;
 }
 
+/** At which commit the repository of an application has a tag: a question to a build-runner. */
+export interface TagQuestion extends Question {
+  readonly kind: 'resolve-tag';
+  /** Its address is asked, with its key. */
+  readonly applicationId: string;
+  readonly gitTag: string;
+}
+
 /** An answer; sealed in the question's row. `refused` says why it was not asked, as an HTTP error. */
 export type QuestionAnswer =
   | { readonly ok: true; readonly value: unknown }

@@ -33,7 +33,7 @@ export interface TestInstallation {
   ask(applicationIds: readonly string[], versionId?: string): Promise<string>;
   /** Starts a pending deployment, plans it and hands out what is ready. Answers its workflow. */
   begin(deploymentId: string): Promise<string>;
-  /** Plays the runner of its build. */
+  /** Plays the runner of its next build. */
   built(deploymentId: string, sha256?: string): Promise<void>;
   /** Plays the deployers until nothing more is handed to them; these instances fail at the switch. */
   playDeployers(deploymentId: string, failing?: readonly string[]): Promise<void>;
@@ -118,7 +118,7 @@ export async function startTestInstallation({
       database.transaction(async (tx) => {
         const scheduler = taskScheduler(tx);
         const tasks = await scheduler.getTasksByDeployment(deploymentId);
-        const build = tasks.find(({ type }) => type === 'build');
+        const build = tasks.find(({ type, status }) => type === 'build' && status !== 'success');
         const kept = { artifact_sha256: sha256, commit: 'abc1234' };
         if (build) await scheduler.updateTaskStatus(build.id, 'success', '{}', kept);
       }),

@@ -24,6 +24,16 @@ export interface ArchiveLimits {
   readonly bytes: number;
 }
 
+/** What an archive may be. */
+export interface ArchiveRules {
+  readonly limits?: ArchiveLimits;
+  /**
+   * Whether links may lead out, though into no `.floy`: those of Floy's own builds do. Nothing is
+   * ever unpacked or read through one.
+   */
+  readonly linksOut?: boolean;
+}
+
 /** Of everything that is packed, unpacked or received. */
 export const ARCHIVE_LIMITS: ArchiveLimits = { entries: 500_000, bytes: 20 * 1024 ** 3 };
 /** Of a path and of a link's target: Linux takes no longer one. */
@@ -55,7 +65,7 @@ const SET_ID = 0o6000;
  */
 export async function* archiveEntries(
   artifact: Readable,
-  limits = ARCHIVE_LIMITS,
+  { limits = ARCHIVE_LIMITS, linksOut = false }: ArchiveRules = {},
 ): AsyncGenerator<ArchiveEntry> {
   const plain = Readable.from(strictTar(gunzipMember(artifact)), { objectMode: false });
   const reader = extract();
@@ -70,7 +80,7 @@ export async function* archiveEntries(
       const { header } = entry;
       bytes += header.size ?? 0;
       letters += header.name.length + (header.linkname?.length ?? 0);
-      const checked = checkedEntry(header, seen);
+      const checked = checkedEntry(header, seen, linksOut);
       if (seen.entries > limits.entries || bytes > limits.bytes || letters > LONGEST_PATHS) {
         throw new VerdictError(
           `The archive is too large: ${seen.entries} entries, ${bytes} bytes when unpacked, ${letters} letters in names`,
@@ -91,6 +101,7 @@ export async function* archiveEntries(
 function checkedEntry(
   header: Header,
   seen: { readonly root: Place; entries: number },
+  linksOut: boolean,
 ): Omit<ArchiveEntry, 'contents'> | undefined {
   const { name, mode, linkname } = header;
   const refuse = (why: string): never => {
@@ -127,8 +138,10 @@ function checkedEntry(
   if (before !== undefined && (before.kind !== 'folder' || kind !== 'folder'))
     refuse('comes twice');
   if (kind === 'file' && (mode & SET_ID) !== 0) refuse('gives the rights of its owner to others');
-  if (kind === 'link' && leaves(parts, target)) {
-    refuse(`is a link that leaves its folder (${target})`);
+  if (kind === 'link') {
+    if (target === '') refuse('is a link to nothing');
+    if (target.split('/').includes('.floy')) refuse(`is a link into a .floy (${target})`);
+    if (!linksOut && leaves(parts, target)) refuse(`is a link that leaves its folder (${target})`);
   }
   if (kind === 'hardlink') {
     const file = kindAt(seen.root, normal(target));
@@ -160,7 +173,7 @@ function normal(path: string): string {
  * leave are real folders; after a name they could leave another link's target.
  */
 function leaves(parts: readonly string[], target: string): boolean {
-  if (target === '' || target.startsWith('/')) return true;
+  if (target.startsWith('/')) return true;
   const steps = target.split('/').filter((part) => part !== '' && part !== '.');
   const names = steps.findIndex((part) => part !== '..');
   const back = names < 0 ? steps.length : names;

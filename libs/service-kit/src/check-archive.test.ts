@@ -226,9 +226,25 @@ describe('what an archive may hold', () => {
     await expect(read(gzipSync(whole.subarray(0, 1000)))).rejects.toThrow('cut off');
     await expect(read(gzipSync(whole).subarray(0, 60))).rejects.toThrow('damaged');
     const bomb = Readable.from([gzipSync(tar([{ name: 'a', data: '0'.repeat(1_000_000) }]))]);
-    await expect(checkArchive(bomb, { entries: 10, bytes: 999_999 })).rejects.toThrow('too large');
+    await expect(checkArchive(bomb, { limits: { entries: 10, bytes: 999_999 } })).rejects.toThrow(
+      'too large',
+    );
     const many = Readable.from([gzipSync(tar([{ name: 'a' }, { name: 'b' }, { name: 'c' }]))]);
-    await expect(checkArchive(many, { entries: 2, bytes: 10 })).rejects.toThrow('too large');
+    await expect(checkArchive(many, { limits: { entries: 2, bytes: 10 } })).rejects.toThrow(
+      'too large',
+    );
+  });
+
+  it('takes links of an own build that lead out, and nothing through them or into a .floy', async () => {
+    const own = (...entries: Entry[]): Promise<void> =>
+      checkArchive(Readable.from([gzipSync(tar(entries))]), { linksOut: true });
+    const out = { name: 'bin/python3', type: '2', target: '/usr/bin/python3' };
+    await own(out, { name: 'up', type: '2', target: '../..' }, { name: 'last' });
+    await expect(own(out, { name: 'bin/python3/x' })).rejects.toThrow('goes through a link');
+    for (const target of ['../../.floy/env/current', '/srv/x/.floy', './.floy//env']) {
+      await expect(own({ name: 'l', type: '2', target })).rejects.toThrow('link into a .floy');
+    }
+    await expect(own({ name: 'h', type: '1', target: '/etc/shadow' })).rejects.toThrow('hard link');
   });
 
   it('refuses few bytes that make gigabytes of names, at once', async () => {

@@ -24,7 +24,7 @@ export async function unpackArchive(
   signal?: AbortSignal,
 ): Promise<void> {
   const links: ArchiveEntry[] = [];
-  for await (const entry of archiveEntries(artifact, limits)) {
+  for await (const entry of archiveEntries(artifact, { limits })) {
     signal?.throwIfAborted();
     if (entry.kind === 'link') links.push(entry);
     else await put(entry, folder);

@@ -2,6 +2,7 @@ import { consume } from '@floy/messaging/consume';
 import { openArtifactStore } from '@floy/service-kit/artifact-store';
 import type { RunningService, ServiceDeps } from '@floy/service-kit/service';
 import { join } from 'node:path';
+import { resolveTagHandler } from './handlers/resolve-tag.js';
 import { runTaskHandler } from './handlers/run-task.js';
 import { packageHosts } from './package/package-address.js';
 import { parseBuildUsers } from './sandbox/build-user.js';
@@ -34,12 +35,22 @@ export async function compose(deps: ServiceDeps, config: RunnerConfig): Promise<
   });
   const knownHostsFile = join(config.artifacts, 'known_hosts');
   const packageRules = { hosts: packageHosts(config.packageHosts ?? '') };
-  const own = { artifacts, sandbox, knownHostsFile, privateGit, packageRules };
-  const consumer = consume(
+  const own = { ...deps, artifacts, sandbox, knownHostsFile, privateGit, packageRules };
+  const tasks = consume(
     deps,
     'build-runner',
-    { 'run-task': runTaskHandler({ ...deps, ...own }) },
+    { 'run-task': runTaskHandler(own) },
     { concurrency: config.concurrency ?? 4 },
   );
-  return { stop: () => consumer.stop() };
+  const questions = consume(
+    deps,
+    'build-questions',
+    { 'resolve-tag': resolveTagHandler(own) },
+    { concurrency: 4 },
+  );
+  return {
+    async stop() {
+      await Promise.all([tasks.stop(), questions.stop()]);
+    },
+  };
 }

@@ -4,7 +4,7 @@ import { type SshdHost, startSshdFleet } from '@floy/local-servers/sshd';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -26,6 +26,8 @@ export interface HostFixture {
     changes?: {
       version?: string;
       files?: Readonly<Record<string, string>>;
+      /** Symbolic links by their names. */
+      links?: Readonly<Record<string, string>>;
       settings?: Partial<HostSettings>;
     },
   ): Promise<HostRelease>;
@@ -92,13 +94,15 @@ export async function startHostFixture(options: {
         ...changes,
       };
     },
-    async release(deployPath, { version = 'v1', files = { 'app.txt': version }, settings } = {}) {
+    async release(deployPath, changes = {}) {
+      const { version = 'v1', files = { 'app.txt': version }, links = {}, settings } = changes;
       count += 1;
       const source = join(folder, `source-${count}`);
       for (const [name, text] of Object.entries(files)) {
         await mkdir(dirname(join(source, name)), { recursive: true });
         await writeFile(join(source, name), text);
       }
+      for (const [name, target] of Object.entries(links)) await symlink(target, join(source, name));
       const archive = `${source}.tar.gz`;
       execFileSync('tar', ['-czf', archive, '-C', source, '.']);
       const made = await releaseOf(deployPath, archive, settings);

@@ -78,6 +78,7 @@ export const CancelDeploymentRequest = Closed(
 );
 export type CancelDeploymentRequest = Static<typeof CancelDeploymentRequest>;
 
+/** `target_version_id` is the id of a version, its tag, or `previous`. */
 export const RollbackRequest = Closed({ target_version_id: RequiredText }, 'RollbackRequest');
 export type RollbackRequest = Static<typeof RollbackRequest>;
 

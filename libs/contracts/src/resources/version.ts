@@ -24,13 +24,17 @@ export type Version = Static<typeof Version>;
 export const CreateVersionRequest = Closed(
   {
     git_tag: RequiredText,
-    git_commit: RequiredText,
+    /** Without it the commit is the one that the repository has the tag at. */
+    git_commit: Type.Optional(RequiredText),
     repository: RequiredText,
     description: Type.Optional(FreeText),
   },
   'CreateVersionRequest',
 );
 export type CreateVersionRequest = Static<typeof CreateVersionRequest>;
+
+/** A request whose commit is known. */
+export type WholeVersionRequest = CreateVersionRequest & { git_commit: string };
 
 export const ListVersionsRequest = Closed(
   { repository: Type.Optional(RequiredText), ...Paging },

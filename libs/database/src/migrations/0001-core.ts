@@ -34,6 +34,8 @@ CREATE TABLE versions (
   created_by text NOT NULL,
   description text NOT NULL DEFAULT '',
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- When its first build found the tag at this commit, or nowhere: a tag may move later.
+  tag_compared_at timestamptz,
   UNIQUE (repository_key, git_tag)
 );
 CREATE INDEX versions_newest ON versions (created_at DESC, id DESC);
@@ -358,11 +360,12 @@ CREATE TABLE task_logs (
   PRIMARY KEY (task_id, seq)
 );
 
--- Live questions to a deployer: sealed request, sealed and bounded answer, deleted after a minute.
+-- Live questions: sealed request, sealed and bounded answer, deleted after a minute. Those to a
+-- deployer name an environment, those to a build-runner none.
 CREATE TABLE questions (
   id text PRIMARY KEY,
   kind text NOT NULL,
-  environment_id text NOT NULL,
+  environment_id text,
   target_id text,
   request bytea NOT NULL,
   answer bytea,

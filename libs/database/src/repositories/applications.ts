@@ -70,6 +70,22 @@ export function createApplicationRepository(knex: Knex, sealer: Sealer): Applica
   };
 }
 
+/**
+ * The application whose address and key lead to a repository: one of that very address first, then
+ * the oldest. Undefined where there is none.
+ */
+export async function applicationReaching(
+  knex: Knex,
+  repository: string,
+): Promise<string | undefined> {
+  const [row] = await knex('applications')
+    .where('repository_key', repositoryKey(repository))
+    .orderByRaw('(repository = ?) DESC, created_at, id', [repository])
+    .limit(1)
+    .select<{ id: string }[]>('id');
+  return row?.id;
+}
+
 /** The application of a row, with its config whole. */
 export function openApplication(sealer: Sealer, row: ApplicationRow): Application {
   const config = openConfig(sealer, 'applications', row.id, row);

@@ -1,4 +1,4 @@
-import { deployerOf, type Question, type QuestionAnswer } from '@floy/contracts';
+import { deployerOf, type Question, type QuestionAnswer, type TagQuestion } from '@floy/contracts';
 import type { Sealer } from '@floy/secrets/sealing';
 import type { Knex } from 'knex';
 import { newId } from '../ids.js';
@@ -9,7 +9,7 @@ export const LARGEST_ANSWER = 1024 * 1024;
 
 interface QuestionRow {
   readonly id: string;
-  readonly environment_id: string;
+  readonly environment_id: string | null;
   readonly request: Buffer;
   readonly answer: Buffer | null;
   readonly begun_at: Date | null;
@@ -20,7 +20,8 @@ interface QuestionRow {
 /** A question that a deployer has begun to answer. */
 export interface BegunQuestion {
   readonly id: string;
-  readonly environmentId: string;
+  /** Null where no deployer is asked. */
+  readonly environmentId: string | null;
   readonly question: Question;
   readonly answerBy: Date;
 }
@@ -39,15 +40,36 @@ export async function askQuestion(
   question: Question,
 ): Promise<string> {
   const { messages } = deployerOf(tx.deployers, environment.type);
+  const id = await keepQuestion(tx, sealer, environment.id, question);
+  tx.send(messages.answer, { question_id: id });
+  return id;
+}
+
+/** Asks a build-runner at which commit a repository has a tag. Answers the question's id. */
+export async function askForTag(
+  tx: Transaction,
+  sealer: Sealer,
+  question: TagQuestion,
+): Promise<string> {
+  const id = await keepQuestion(tx, sealer, null, question);
+  tx.send('resolve-tag', { question_id: id });
+  return id;
+}
+
+async function keepQuestion(
+  tx: Transaction,
+  sealer: Sealer,
+  environmentId: string | null,
+  question: Question,
+): Promise<string> {
   const id = newId('qst');
   await tx.knex('questions').insert({
     id,
     kind: question.kind,
-    environment_id: environment.id,
+    environment_id: environmentId,
     request: sealer.seal(JSON.stringify(question), place('request', id)),
     answer_by: tx.knex.raw('clock_timestamp() + make_interval(secs => ?)', [question.timeout]),
   });
-  tx.send(messages.answer, { question_id: id });
   return id;
 }
 

@@ -3,9 +3,11 @@ import type { DeploymentRow } from '../rows.js';
 import type { Transaction } from '../transaction.js';
 import { createDeployment } from './create-deployment.js';
 import { failDeployment } from './cancel-deployment.js';
+import { PREVIOUS, previousVersion, versionNamed } from './rollback-target.js';
 
 /**
- * Makes the deployment that brings the applications of `id` back to an earlier version, reusing what
+ * Makes the deployment that brings the applications of `id` back to an earlier version (its id, its
+ * tag, or `previous`), reusing what
  * was healthy on their targets. It stands first in the queue and supersedes pending deployments that
  * share an application with it.
  */
@@ -19,22 +21,20 @@ export async function rollbackDeployment(
   if (!isFinal('deployment', deployment.status)) {
     throw new ConflictError(`Deployment ${id} is ${deployment.status}: cancel it first`);
   }
-  const version = await tx.row('SELECT 1 FROM versions WHERE id = ?', [options.targetVersionId]);
-  if (!version) {
-    const details = { target_version_id: `no version has the id ${options.targetVersionId}` };
-    throw new NotFoundError(`There is no version ${options.targetVersionId}`, details);
-  }
   const applications = await tx.rows<{ id: string; name: string }>(
     `SELECT a.id, a.name FROM deployment_applications da JOIN applications a ON a.id = da.application_id
      WHERE da.deployment_id = ? ORDER BY da.position`,
     [id],
   );
+  const named = options.targetVersionId;
+  const version = named === PREVIOUS ? undefined : await versionNamed(tx, deployment, named);
   await refuseWhereNotLive(tx, deployment, applications);
+  const versionId = version ?? (await previousVersion(tx, deployment, applications));
   for (const application of applications)
-    await requireHealthyRun(tx, deployment, application, options.targetVersionId);
+    await requireHealthyRun(tx, deployment, application, versionId);
 
   const rollback = await createDeployment(tx, {
-    versionId: options.targetVersionId,
+    versionId,
     applicationIds: applications.map((application) => application.id),
     environmentId: deployment.environment_id,
     createdBy: options.actor,

@@ -30,18 +30,36 @@ export async function beginTask(
 }
 
 /** The rows that a runner works with. */
-export async function readTaskWork(
-  tx: Transaction,
-  taskId: string,
-): Promise<{ task: TaskRow; deployment: DeploymentRow } | undefined> {
-  const [task, deployment] = await tx.together(
+export interface TaskWork {
+  readonly task: TaskRow;
+  readonly deployment: DeploymentRow;
+  /** Whether the commit of its version was compared with its tag, or there is nothing to compare. */
+  readonly tagCompared: boolean;
+}
+
+/** Reads a task for its runner. */
+export async function readTaskWork(tx: Transaction, taskId: string): Promise<TaskWork | undefined> {
+  const [task, deployment, untold] = await tx.together(
     rowOf<TaskRow>('SELECT * FROM tasks WHERE id = ?', [taskId]),
     rowOf<DeploymentRow>(
       'SELECT d.* FROM deployments d JOIN tasks t ON t.deployment_id = d.id WHERE t.id = ?',
       [taskId],
     ),
+    rowOf(
+      `SELECT 1 FROM tasks t JOIN deployments d ON d.id = t.deployment_id
+       JOIN versions v ON v.id = d.version_id WHERE t.id = ? AND v.tag_compared_at IS NULL`,
+      [taskId],
+    ),
   );
-  return task && deployment ? { task, deployment } : undefined;
+  return task && deployment ? { task, deployment, tagCompared: !untold } : undefined;
+}
+
+/** Remembers that a version's commit is the one that its tag was at, or that there was no tag. */
+export function tagWasCompared(tx: Transaction, versionId: string | null): void {
+  tx.atEnd(
+    'UPDATE versions SET tag_compared_at = clock_timestamp() WHERE id = ? AND tag_compared_at IS NULL',
+    [versionId],
+  );
 }
 
 /** The artifact that the build of a task's application has made in its deployment, if any. */

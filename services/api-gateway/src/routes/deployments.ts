@@ -93,7 +93,8 @@ export const deploymentRoutes = [
     method: 'POST',
     path: '/deployments/{id}/rollback',
     role: 'deployer',
-    summary: 'Bring the applications of a deployment back to an earlier version',
+    summary:
+      'Bring the applications of a deployment back to an earlier version, by id, tag or previous',
     tag,
     body: RollbackRequest,
     status: 201,

@@ -4,7 +4,11 @@ import {
   ListVersionsRequest,
   Version,
   VersionListResponse,
+  type VersionService,
 } from '@floy/contracts';
+import { createVersionRepository } from '@floy/database/repositories/versions';
+import { askForCommit } from '../services/tag-commit.js';
+import { createVersionService } from '../services/versions.js';
 import { route } from './route.js';
 
 const tag = 'Versions';
@@ -19,9 +23,20 @@ export const versionRoutes = [
     body: CreateVersionRequest,
     status: 201,
     answer: Version,
-    async handle({ versions, actor }, { body }) {
-      const version = await versions.createVersion(actor, body);
-      return { body: version, location: `/api/v1/versions/${version.id}` };
+    async handle(scope, { body: { git_commit, ...request } }) {
+      const created = (version: Version) => ({
+        body: version,
+        location: `/api/v1/versions/${version.id}`,
+      });
+      const create = (versions: VersionService, commit: string) =>
+        versions.createVersion(scope.actor, { ...request, git_commit: commit }).then(created);
+      if (git_commit !== undefined) return create(scope.versions, git_commit);
+      const { git_tag, repository } = request;
+      const resolved = await askForCommit(scope, git_tag, repository);
+      Object.assign(scope.remarks, { git_tag, repository });
+      // The transaction of the request is over by then.
+      const versions = createVersionService(createVersionRepository(scope.deps.database.knex));
+      return { later: async () => create(versions, await resolved()) };
     },
   }),
   route({

@@ -47,7 +47,15 @@ export async function ask<T>(
   };
 }
 
-async function answerTo(deps: GatewayDeps, id: string, changes: boolean): Promise<QuestionAnswer> {
+/**
+ * Waits for the answer to a question. Throws UnavailableError when none came in time, OutcomeUnknownError
+ * when that leaves open whether something was changed.
+ */
+export async function answerTo(
+  deps: GatewayDeps,
+  id: string,
+  changes: boolean,
+): Promise<QuestionAnswer> {
   for (;;) {
     const nudged = nudge(deps, id);
     try {

@@ -9,6 +9,7 @@ import {
   mkdir,
   mkdtemp,
   readdir,
+  readFile,
   realpath,
   rm,
   stat,
@@ -136,12 +137,21 @@ describe('packArtifact', () => {
     ['../dist/a', 'above and back, which depends on the name of the folder'],
     ['here/../../x', 'through a link that changes what .. means'],
     ['none/../../../x', 'through something that is not there'],
-  ])('refuses a link to %s (%s)', async (target) => {
+  ])('refuses a link of a package to %s (%s)', async (target) => {
     await put('work/dist/a', 'x');
     await symlink('.', join(root, 'work/dist/here'));
     await symlink(target, join(root, 'work/dist/link'));
     expect(await refused('work', 'dist')).toBe(
       `the artifact holds a symbolic link that leads out of it: link -> ${target}`,
+    );
+  });
+
+  it('names the link that leads out of a package, not one that leads to it', async () => {
+    await put('work/bin/run', 'x');
+    await symlink('python3', join(root, 'work/bin/python'));
+    await symlink('/usr/bin/python3', join(root, 'work/bin/python3'));
+    expect(await refused('work')).toBe(
+      'the artifact holds a symbolic link that leads out of it: bin/python3 -> /usr/bin/python3',
     );
   });
 
@@ -156,6 +166,93 @@ describe('packArtifact', () => {
     expect(list(await packed('work', 'dist')).filter((line) => line.startsWith('l'))).toHaveLength(
       5,
     );
+  });
+
+  describe('of a build', () => {
+    const notes: string[] = [];
+    const own = { checkout: '/floy/build', note: (text: string) => void notes.push(text) };
+    const built = async (path = '') =>
+      buffer(await packArtifact(join(root, 'work'), path, { own }));
+    beforeEach(() => {
+      notes.length = 0;
+    });
+
+    it('keeps links that lead out, and says so', async () => {
+      await put('work/dist/a/b', 'x');
+      await symlink('/usr/bin/python3', join(root, 'work/dist/python3'));
+      await symlink('../../shared/uploads', join(root, 'work/dist/uploads'));
+      await symlink('../b/../../x', join(root, 'work/dist/a/odd'));
+      const links = list(await built('dist')).filter((line) => line.startsWith('l'));
+      expect(links.map((line) => line.split(' 00:00 ')[1])).toEqual([
+        'a/odd -> ../b/../../x',
+        'python3 -> /usr/bin/python3',
+        'uploads -> ../../shared/uploads',
+      ]);
+      expect(notes).toEqual([
+        'python3 -> /usr/bin/python3 leads out of the artifact: hosts need what it points to',
+        'uploads -> ../../shared/uploads leads out of the artifact: hosts need what it points to',
+      ]);
+    });
+
+    it('makes links by the path of the checkout relative, since hosts have no such path', async () => {
+      await put('work/dist/a/b/c', 'x');
+      await symlink('/floy/build/dist/a/b/c', join(root, 'work/dist/a/b/same'));
+      await symlink('/floy/build//dist/x', join(root, 'work/dist/a/up'));
+      await symlink('/floy/build/dist', join(root, 'work/dist/all'));
+      const links = list(await built('dist')).filter((line) => line.startsWith('l'));
+      expect(links.map((line) => line.split(' 00:00 ')[1])).toEqual([
+        'a/b/same -> ../../a/b/c',
+        'a/up -> ../x',
+        'all -> .',
+      ]);
+      expect(notes).toEqual([]);
+    });
+
+    it.each([
+      ['/floy/home/.local/bin/tool', 'to what is only there while it is built'],
+      ['/floy/build/other', 'to what is only there while it is built'],
+      ['/floy/build/dist/../other', 'to what is only there while it is built'],
+      ['../../.floy/env/current', 'into a .floy'],
+      ['/srv/web/.floy', 'into a .floy'],
+      ['up/.floy/env', 'into a .floy'],
+    ])('refuses a link to %s', async (target, why) => {
+      await put('work/dist/a', 'x');
+      await symlink('../..', join(root, 'work/dist/up'));
+      await symlink(target, join(root, 'work/dist/link'));
+      const failure = await built('dist').catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(VerdictError);
+      expect((failure as Error).message).toBe(
+        `the artifact holds a symbolic link ${why}: link -> ${target}`,
+      );
+    });
+
+    it('gives scripts of a Python environment a beginning that moves with them', async () => {
+      const body = '# -*- coding: utf-8 -*-\nprint("ünï")\n';
+      await put('work/venv/bin/hello', `#!/floy/build/venv/bin/python3.11 -I\n${body}`, 0o755);
+      await put('work/bin/deep/tool', `#! /floy/build/venv/bin/python\n${body}`, 0o755);
+      const kept = {
+        'work/plain.txt': `#!/floy/build/venv/bin/python3\n${body}`,
+        'work/system': `#!/usr/bin/python3\n${body}`,
+        'work/binary': '\u007fELF',
+      };
+      for (const [name, text] of Object.entries(kept))
+        await put(name, text, name.endsWith('.txt') ? 0o644 : 0o755);
+      await put('work/node', '#!/floy/build/tools/node\n1\n', 0o755);
+      const out = join(root, 'out');
+      await mkdir(out);
+      execFileSync('tar', ['-xz', '-C', out], { input: await built() });
+      const begin = (way: string) =>
+        `#!/bin/sh\n'''exec' "$(dirname -- "$(readlink -f -- "$0")")/${way} "$0" "$@"\n' '''\n`;
+      expect(await readFile(join(out, 'venv/bin/hello'), 'utf8')).toBe(
+        `${begin('python3.11" -I')}${body}`,
+      );
+      expect(await readFile(join(out, 'bin/deep/tool'), 'utf8')).toBe(
+        `${begin('../../venv/bin/python"')}${body}`,
+      );
+      for (const [name, text] of Object.entries(kept))
+        expect(await readFile(join(out, name.slice(5)), 'utf8')).toBe(text);
+      expect(notes).toEqual(['node begins with #!/floy/build/tools/node, which hosts do not have']);
+    });
   });
 
   it('refuses what is no file', async () => {

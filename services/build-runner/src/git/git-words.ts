@@ -17,6 +17,12 @@ export function fetchWords(repository: Repository, refspecs: string[], depth?: n
   ];
 }
 
+/** Prints what a server has a tag at, and for an annotated one also what that is put on. */
+export const tagWords = (repository: Repository, tag: string): string[] => [
+  ...['git', 'ls-remote', '--quiet', '--tags', '--end-of-options', repository.url],
+  ...[`refs/tags/${tag}`, `refs/tags/${tag}^{}`],
+];
+
 /** All that a server shows to everybody who clones. */
 export const ALL_REFS = ['+refs/heads/*:refs/remotes/origin/*', '+refs/tags/*:refs/tags/*'];
 

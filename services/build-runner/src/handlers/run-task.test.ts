@@ -164,6 +164,37 @@ describeHere('run-task', () => {
     }
   });
 
+  it('a test that failed says in its error_message what it printed last, without secrets', async () => {
+    const id = await planned('failing', {
+      test_command:
+        'seq 1 30; printf "\\033[31mexpected 2 to be 3 (%s)\\033[0m\\n\\n" "$PASSWORD"; exit 1',
+      secrets: { PASSWORD: 'a very secret word' },
+    });
+    expect(await carryOut(id)).toBe('done');
+    expect(await carryOut(id)).toBe('done');
+    const [, test] = await tasksOf(id);
+    const lines = Array.from({ length: 19 }, (_, n) => `${n + 12}\n`).join('');
+    const message = `test_command ended with exit code 1\n${lines}expected 2 to be 3 (***)`;
+    expect(test).toMatchObject({ status: 'failed', error_message: message });
+    expect(JSON.parse(test?.result ?? '')).toMatchObject({ message });
+    // The log has them once.
+    expect((await logOf(test?.id ?? '')).match(/to be 3 \(\*\*\*\)/g)).toHaveLength(1);
+  });
+
+  it('a test that misses what the build installed is told that its checkout is another', async () => {
+    const id = await planned('missing', {
+      build_command: 'mkdir bin && printf "exit 0" >bin/tool && chmod +x bin/tool',
+      test_command: 'PATH=bin:$PATH; tool',
+    });
+    expect(await carryOut(id)).toBe('done');
+    expect(await carryOut(id)).toBe('done');
+    const [, test] = await tasksOf(id);
+    expect(test?.error_message).toMatch(
+      /exit code 127: .*tests run in a checkout of their own, without what the build made/,
+    );
+    expect(test?.error_message).toMatch(/tool: .*not found$/);
+  });
+
   it('writes nothing when its lease is lost in the middle; who takes it over does', async () => {
     const id = await planned('lost', {
       build_command: 'echo begun; until [ -e go ]; do sleep 0.1; done',

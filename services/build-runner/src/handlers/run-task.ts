@@ -7,6 +7,7 @@ import { beginTask } from '@floy/database/transitions/task-work';
 import { CouldNotTellError, isAnswer, messageOf } from '@floy/domain';
 import type { LongHandler, Work } from '@floy/messaging/handlers';
 import { createRedactor } from '@floy/secrets/redaction';
+import { lastLinesOf } from '../task/last-lines.js';
 import { runBuild } from '../task/run-build.js';
 import { runTest } from '../task/run-test.js';
 import type { TaskOutcome } from '../task/task-outcome.js';
@@ -67,7 +68,7 @@ async function carryOut(
 ): Promise<TaskOutcome> {
   for (let attempt = 0; ; attempt += 1) {
     const workspace = await makeWorkspace(deps.sandbox);
-    const run = { deps, context, workspace, signal: work.signal, log: written(log) };
+    const run = { deps, context, workspace, signal: work.signal, log: written(log), redact };
     try {
       return await (context.task.type === 'build' ? runBuild(run) : runTest(run));
     } catch (error) {
@@ -76,7 +77,7 @@ async function carryOut(
       const message = redact(messageOf(error));
       log.write(`${message}\n`);
       if (error instanceof CouldNotTellError && attempt < repeats) continue;
-      return failure(message);
+      return failure(`${message}${lastLinesOf(error)}`);
     } finally {
       await workspace.remove();
     }

@@ -24,8 +24,17 @@ export function exitOf(exitCode: number): CommandExit {
  */
 export function exitVerdict(what: string, exit: CommandExit): VerdictError | undefined {
   if (exit.exitCode === 0) return undefined;
-  return new VerdictError(`${what} ${describe(exit)}`, { exit_code: exit.exitCode });
+  const hint = exit.exitCode === 127 ? (NOT_FOUND[what] ?? '') : '';
+  return new VerdictError(`${what} ${describe(exit)}${hint}`, { exit_code: exit.exitCode });
 }
+
+/** What is forgotten most often where a program is not found. */
+const NOT_FOUND: Readonly<Partial<Record<string, string>>> = {
+  build_command: '; tools in home folders are not seen by builds',
+  test_command:
+    '; tests run in a checkout of their own, without what the build made or installed in its, and ' +
+    'tools in home folders are not seen',
+};
 
 function describe({ exitCode, signal }: CommandExit): string {
   if (signal === 'SIGKILL') {

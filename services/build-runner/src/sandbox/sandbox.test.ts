@@ -314,7 +314,10 @@ describe('exit verdict', () => {
     [{ exitCode: 1, signal: null }, 'test_command ended with exit code 1'],
     [{ exitCode: 137, signal: 'SIGKILL' as const }, /killed .*ran out of memory/],
     [{ exitCode: 143, signal: 'SIGTERM' as const }, /ended by SIGTERM/],
-    [{ exitCode: 127, signal: null }, /not installed/],
+    [
+      { exitCode: 127, signal: null },
+      /not installed .*a checkout of their own, without what the build made .*home folders/,
+    ],
     [{ exitCode: 126, signal: null }, /not executable/],
   ])('%j', (exit, message) => {
     expect(exitVerdict('test_command', exit)?.message).toMatch(message);

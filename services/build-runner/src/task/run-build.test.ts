@@ -56,6 +56,7 @@ describeAsRoot('a build by another user', () => {
       workspace,
       signal: new AbortController().signal,
       log: (text: string) => void (printed += text),
+      redact: (text: string) => text,
     } as unknown as TaskRun;
     const { kept } = await runBuild(run);
     return { sha256: kept.artifact_sha256 ?? '', printed };

@@ -18,6 +18,8 @@ export interface TaskContext {
   task: TaskRow;
   applicationName: string;
   version: Snapshot['version'];
+  /** Whether an earlier build has compared the version's commit with its tag. */
+  tagCompared: boolean;
   settings: BuildSettings;
   /**
    * What is fetched, with the application's credentials: its own address, never the version's, which
@@ -40,7 +42,7 @@ export async function loadTask(
 ): Promise<TaskContext> {
   const rows = await database.transaction((tx) => readTaskWork(tx, taskId));
   if (!rows) throw new VerdictError(`There is no task ${taskId} any more`);
-  const { task, deployment } = rows;
+  const { task, deployment, tagCompared } = rows;
   const snapshot = openSnapshot(sealer, task.deployment_id, deployment.snapshot);
   const application = snapshot.applications.find(({ id }) => id === task.application_id);
   if (!application)
@@ -54,6 +56,7 @@ export async function loadTask(
     task,
     applicationName: application.name,
     version,
+    tagCompared,
     settings,
     repository: application.repository,
     values: buildValues(names),

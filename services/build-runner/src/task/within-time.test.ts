@@ -17,7 +17,10 @@ afterEach(() => rm(root, { recursive: true, force: true }));
 describe('an artifact that takes hours to pack', () => {
   const store = (signal: AbortSignal, seconds: number) =>
     storeArtifact({
-      deps: { artifacts: createFolderArtifactStore(join(root, 'store')) },
+      deps: {
+        artifacts: createFolderArtifactStore(join(root, 'store')),
+        sandbox: { seen: <T>(folders: T) => folders },
+      },
       context: { task: { timeout_seconds: seconds }, settings: { artifactPath: '' } },
       workspace: { source: join(root, 'source') },
       signal,

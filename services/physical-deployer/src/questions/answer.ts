@@ -27,7 +27,7 @@ export async function answer(
   let redactor = createRedactor();
   try {
     const repository = createEnvironmentRepository(deps.database.knex, deps.sealer);
-    const environment = await repository.getById(environmentId);
+    const environment = await repository.getById(environmentId ?? '');
     redactor = await redactorOf(accessTo(deps.database), deps.sealer, environment);
     // Only kinds that the deployers table names for hosts are ever asked of this service.
     const asked = question as PhysicalQuestion;

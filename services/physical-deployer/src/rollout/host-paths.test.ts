@@ -206,6 +206,24 @@ describeHere('an application that puts links where root writes', () => {
     expect(await readdir('/etc')).not.toContain('new');
   });
 
+  it('cannot have the release bring links by which root writes outside of it', async () => {
+    await chmod(outside, 0o750);
+    const links = { app: 'app.txt', data: outside, up: '../../shared', bin: '/usr/bin' };
+    const files = { 'app.txt': 'v2' };
+    for (const path of ['data/new', 'data/a/b', 'up/new']) {
+      const settings = { sharedPaths: [path] };
+      expect(await refused({ files, links, settings })).toMatch(/is a link, and Floy follows none/);
+    }
+    const dir = await release({ files, links, settings: { sharedPaths: ['data'] } });
+    expect(await readlink(place('releases', dir, 'data'))).toBe(place('shared/data'));
+    expect((await lstat(place('shared/data'))).isDirectory()).toBe(true);
+    expect(await readlink(place('releases', dir, 'bin'))).toBe('/usr/bin');
+    expect((await lstat(outside)).mode & 0o7777).toBe(0o750);
+    const kept = await release({ files });
+    await pruneHost(fixture.hosts, fixture.work(), deployPath, [kept]);
+    expect(await readdir(place('releases'))).toEqual([kept]);
+  });
+
   it('loses nothing of what it has shared, and starts with what the release brings', async () => {
     await writeFile(place('shared', 'logs', 'kept'), 'kept');
     const files = { 'config/app.ini': 'a=1', 'data/x/seed': 'seed' };

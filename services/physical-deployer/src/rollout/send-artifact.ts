@@ -22,7 +22,8 @@ export function sendArtifact(
   artifact: ReleaseArtifact,
   script: string,
 ): Promise<Received | undefined> {
-  const check = () => hosts.checkOnce(artifact.sha256, () => checkArchive(artifact.open()));
+  const check = () =>
+    hosts.checkOnce(artifact.sha256, () => checkArchive(artifact.open(), { linksOut: true }));
   async function* checked(): AsyncGenerator<Buffer> {
     await check();
     reach.log?.(`Sending ${artifact.size} bytes`);

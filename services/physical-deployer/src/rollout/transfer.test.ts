@@ -95,7 +95,7 @@ describeHere('transfers to a host', () => {
   });
 
   it('a hostile archive never reaches the host', async () => {
-    await symlink('/etc', join(fixture.folder, 'leaving'));
+    await symlink('../../.floy/env', join(fixture.folder, 'leaving'));
     const hostile = join(fixture.folder, 'hostile.tar.gz');
     execFileSync('tar', ['-czf', hostile, '-C', fixture.folder, 'leaving']);
     const deployPath = fixture.deployPath();
