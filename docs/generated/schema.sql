@@ -275,6 +275,7 @@ CREATE TABLE releases (
   retry_count integer NOT NULL DEFAULT 3,
   bake_until timestamp with time zone,
   advanced_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  files_at timestamp with time zone NOT NULL DEFAULT date_trunc('second'::text, clock_timestamp()),
   error_message text NOT NULL DEFAULT ''::text,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
@@ -450,7 +451,7 @@ CREATE INDEX release_instances_deployment ON public.release_instances USING btre
 
 CREATE INDEX release_instances_target ON public.release_instances USING btree (target_id);
 
-CREATE INDEX releases_application ON public.releases USING btree (application_id, environment_id);
+CREATE INDEX releases_application ON public.releases USING btree (application_id, environment_id, files_at);
 
 CREATE INDEX releases_deployment ON public.releases USING btree (deployment_id);
 

@@ -136,6 +136,7 @@ export interface ReleaseRow {
   retry_count: number;
   bake_until: Date | null;
   advanced_at: Date;
+  files_at: Date;
   error_message: string;
   created_at: Date;
   updated_at: Date;

@@ -54,6 +54,14 @@ export async function needsSshd(): Promise<Describe> {
   return needs('sshd', sshd, 'install openssh-server (it need not be started)');
 }
 
+/** For tests of what visitors of file servers see. */
+export async function needsFileServers(): Promise<Describe> {
+  const path = process.env['PATH'] ?? '';
+  const found = ['nginx', 'python3'].map((name) => findPrograms(name, path)[0]);
+  const both = found.includes(undefined) ? undefined : found.join(' and ');
+  return needs('file servers', both, 'install nginx-light and python3 (nginx need not be started)');
+}
+
 /** For tests that act as several users. */
 export async function needsRoot(): Promise<Describe> {
   const isRoot = process.getuid?.() === 0;

@@ -62,6 +62,7 @@ export async function startHostFixture(options: {
       releaseDir: `v1-rel_${count}`,
       version: 'v1',
       artifact: { sha256, size, open: () => createReadStream(archive) },
+      filesAt: 1_700_000_000 + count,
       settings: settingsFor(deployPath, settings),
     };
   };
@@ -100,7 +101,8 @@ export async function startHostFixture(options: {
         await writeFile(join(source, name), text);
       }
       const archive = `${source}.tar.gz`;
-      execFileSync('tar', ['-czf', archive, '-C', source, '.']);
+      // As Floy packs: one constant time.
+      execFileSync('tar', ['--mtime=@0', '-czf', archive, '-C', source, '.']);
       const made = await releaseOf(deployPath, archive, settings);
       return { ...made, version, releaseDir: `${version}-rel_${count}` };
     },

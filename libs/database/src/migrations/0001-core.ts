@@ -217,6 +217,9 @@ CREATE TABLE releases (
   retry_count integer NOT NULL DEFAULT 3,
   bake_until timestamptz,
   advanced_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- The time that the files of what is put there are given, a whole second: later than that of any
+  -- release of the service before, so that caches notice every change.
+  files_at timestamptz NOT NULL DEFAULT date_trunc('second', clock_timestamp()),
   error_message text NOT NULL DEFAULT '',
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -224,7 +227,7 @@ CREATE TABLE releases (
 );
 CREATE INDEX releases_deployment ON releases (deployment_id);
 CREATE INDEX releases_task ON releases (task_id);
-CREATE INDEX releases_application ON releases (application_id, environment_id);
+CREATE INDEX releases_application ON releases (application_id, environment_id, files_at);
 CREATE INDEX releases_version ON releases (version_id);
 CREATE INDEX releases_service ON releases (environment_id, service);
 

@@ -87,7 +87,9 @@ export async function hostReleaseOf(
   return {
     releaseDir: context.contentDir,
     version: context.version,
-    artifact: { sha256, size: stored?.size ?? 0, link: linkOf(deps, context), open },
+    // A host that has the release fetches nothing.
+    artifact: { sha256, size: stored?.size ?? 0, link: stored && linkOf(deps, context), open },
+    filesAt: Math.floor(context.release.files_at.getTime() / 1000),
     settings: context.settings,
   };
 }

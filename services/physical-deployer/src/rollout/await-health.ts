@@ -2,7 +2,7 @@ import { VerdictError } from '@floy/domain';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hosts } from './hosts.js';
 import type { HostRelease, HostWork } from './host-work.js';
-import { type HealthSeen, seeHealth } from './look-at-health.js';
+import { askedOf, type HealthSeen, seeHealth } from './look-at-health.js';
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1000;
@@ -18,13 +18,16 @@ export async function awaitHealth(
   release: HostRelease,
 ): Promise<void> {
   const { timeoutSeconds, minHealthySeconds } = release.settings.health;
+  const { host, port } = work.connection;
   const began = performance.now();
   const seconds = (since: number): number => (performance.now() - since) / 1000;
+  const look = loggedLooks(hosts, work, release);
   let pause = FIRST_PAUSE_MS;
   let seen: HealthSeen;
-  while (!(seen = await seeHealth(hosts, work, release)).healthy) {
+  while (!(seen = await look()).healthy) {
     if (seconds(began) >= timeoutSeconds) {
-      throw verdict(`not healthy within ${timeoutSeconds} s`, seen);
+      const key = 'health_check_timeout';
+      throw verdict(`not healthy within ${timeoutSeconds} s on ${host}:${port} (${key})`, seen);
     }
     // The last look is at the deadline, not up to a pause after it.
     await pauseFor(Math.min(pause, (timeoutSeconds - seconds(began)) * 1000), work.signal);
@@ -34,12 +37,28 @@ export async function awaitHealth(
   while (seconds(healthySince) < minHealthySeconds) {
     const left = (minHealthySeconds - seconds(healthySince)) * 1000;
     await pauseFor(Math.min(LONGEST_PAUSE_MS, left), work.signal);
-    seen = await seeHealth(hosts, work, release);
+    seen = await look();
     if (!seen.healthy) {
       const after = Math.round(seconds(healthySince));
       throw verdict(`healthy, but no longer after ${after} of ${minHealthySeconds} s`, seen);
     }
   }
+}
+
+/** Looks at the health; each look is a line of the deploy log. */
+function loggedLooks(hosts: Hosts, work: HostWork, release: HostRelease) {
+  const began = performance.now();
+  let looks = 0;
+  let before: string | undefined;
+  return async (): Promise<HealthSeen> => {
+    const seen = await seeHealth(hosts, work, release);
+    looks += 1;
+    const told = seen.healthy ? `healthy (${askedOf(release)})` : `not healthy: ${seen.reason}`;
+    const after = ((performance.now() - began) / 1000).toFixed(1);
+    work.log(`health, look ${looks} after ${after} s: ${told === before ? 'the same' : told}`);
+    before = told;
+    return seen;
+  };
 }
 
 function verdict(text: string, seen: HealthSeen): VerdictError {

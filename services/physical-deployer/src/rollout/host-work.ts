@@ -64,6 +64,8 @@ export interface HostRelease {
   readonly releaseDir: string;
   readonly version: string;
   readonly artifact: ReleaseArtifact;
+  /** The time that its files have once it is put there. Whole seconds since 1970. */
+  readonly filesAt: number;
   readonly settings: HostSettings;
 }
 
@@ -105,6 +107,9 @@ export function checkedRelease(release: HostRelease): HostRelease {
   }
   if (!/^[0-9a-f]{64}$/.test(release.artifact.sha256)) {
     throw new VerdictError(`${JSON.stringify(release.artifact.sha256)} is not a sha256`);
+  }
+  if (!Number.isSafeInteger(release.filesAt)) {
+    throw new VerdictError(`${release.filesAt} is not a time of whole seconds`);
   }
   for (const path of release.settings.sharedPaths) {
     if (
