@@ -177,7 +177,7 @@ export async function startRolloutFixture(options: {
     },
     placeOf: (name, host = 0) => {
       const { host: address, port } = fleet.host(host);
-      return join(fleet.folder, 'places', `${name}-${address}-${port}`);
+      return join(fleet.folder, 'places', `${name}-production-${address}-${port}`);
     },
     nameOf: (host = 0) => `${fleet.host(host).host}:${fleet.host(host).port}`,
     async holdLock(place) {

@@ -8,7 +8,9 @@ import {
   type HostConnection,
   type HostPlace,
   type HostSettings,
+  type InstanceNames,
   type PhysicalConnection,
+  type ResolvedHost,
 } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
 import { releasesToKeep } from '@floy/database/read-models/healthy-releases';
@@ -79,10 +81,14 @@ export function hostSettings(
   const application = snapshot.applications.find(({ id }) => id === content.application_id);
   if (!application)
     throw new VerdictError(`The snapshot of release ${content.id} lacks its application`);
-  const host = login.hosts.find((each) => instanceIdOf(service, each) === target.instance_id);
-  if (!host)
-    throw new VerdictError(`Instance ${target.instance_id} is no longer a host of the environment`);
   const behaviour = resolvePhysicalSettings(snapshot.environment.config, application.config);
+  const names = {
+    service,
+    environment: snapshot.environment.name,
+    application: application.name,
+    port: behaviour.servicePort,
+  };
+  const host = hostOf(login, target, names);
   const port = host.servicePort ?? behaviour.servicePort;
   const place = hostPlaceOf(target.place);
   const settings = fillHostSettings(behaviour, {
@@ -99,6 +105,21 @@ export function hostSettings(
     ...(content.image === null ? {} : { image: content.image }),
   });
   return { settings, host };
+}
+
+/**
+ * The host of a target: the one whose instance has its id; or else the one at its place, as ids hold
+ * names, and the environment may have been given another since.
+ */
+function hostOf(login: PhysicalConnection, target: TargetRow, names: InstanceNames): ResolvedHost {
+  const named = login.hosts.find((each) => instanceIdOf(names, each) === target.instance_id);
+  if (named) return named;
+  const place = hostPlaceOf(target.place);
+  const [there, another] = login.hosts.filter(
+    ({ host, port }) => host === place.host && port === place.port,
+  );
+  if (there && !another) return there;
+  throw new VerdictError(`Instance ${target.instance_id} is no longer a host of the environment`);
 }
 
 /**
