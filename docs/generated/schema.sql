@@ -83,6 +83,7 @@ CREATE TABLE deployments (
   approved boolean NOT NULL DEFAULT false,
   promoted boolean NOT NULL DEFAULT false,
   aborted boolean NOT NULL DEFAULT false,
+  force boolean NOT NULL DEFAULT false,
   round integer NOT NULL DEFAULT 1,
   snapshot bytea,
   created_by text NOT NULL,
@@ -502,7 +503,7 @@ BEGIN
     IF NEW.status NOT IN ('pending', 'staging', 'staged', 'switching', 'succeeded', 'failed', 'cancelled') THEN
       RAISE EXCEPTION 'unknown instance status %', NEW.status USING ERRCODE = 'check_violation';
     END IF;
-  ELSIF NEW.status <> OLD.status AND OLD.status || '>' || NEW.status NOT IN ('pending>staging', 'pending>failed', 'pending>cancelled', 'staging>staged', 'staging>failed', 'staging>cancelled', 'staged>switching', 'staged>failed', 'staged>cancelled', 'switching>succeeded', 'switching>failed', 'switching>cancelled') THEN
+  ELSIF NEW.status <> OLD.status AND OLD.status || '>' || NEW.status NOT IN ('pending>staging', 'pending>failed', 'pending>cancelled', 'staging>staged', 'staging>succeeded', 'staging>failed', 'staging>cancelled', 'staged>switching', 'staged>failed', 'staged>cancelled', 'switching>succeeded', 'switching>failed', 'switching>cancelled') THEN
     RAISE EXCEPTION 'instance % may not go from % to %', OLD.id, OLD.status, NEW.status
       USING ERRCODE = 'check_violation';
   END IF;

@@ -32,6 +32,7 @@ export interface DeploymentRow {
   approved: boolean;
   promoted: boolean;
   aborted: boolean;
+  force: boolean;
   round: number;
   snapshot: Buffer | null;
   created_by: string;

@@ -111,7 +111,8 @@ export async function startRolloutFixture(options: {
   const artifact = async (text: string): Promise<string> => {
     const source = await mkdtemp(join(fleet.folder, 'source-'));
     await writeFile(join(source, 'app.txt'), text);
-    execFileSync('tar', ['-czf', `${source}.tar.gz`, '-C', source, '.']);
+    // Equal content is one artifact, as Floy packs it.
+    execFileSync('tar', ['--mtime=@0', '-czf', `${source}.tar.gz`, '-C', source, '.']);
     return (await artifacts.put(`${source}.tar.gz`)).sha256;
   };
   return {

@@ -43,6 +43,13 @@ export const CreateDeploymentRequest = Closed(
     version_id: RequiredText,
     application_ids: Type.Array(RequiredText, { minItems: 1, maxItems: 100, uniqueItems: true }),
     environment_id: RequiredText,
+    force: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Whether instances that are healthy on the very same artifact with the same settings are switched and restarted all the same',
+      }),
+    ),
   },
   'CreateDeploymentRequest',
 );

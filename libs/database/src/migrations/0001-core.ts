@@ -83,6 +83,8 @@ CREATE TABLE deployments (
   approved boolean NOT NULL DEFAULT false,
   promoted boolean NOT NULL DEFAULT false,
   aborted boolean NOT NULL DEFAULT false,
+  -- Hosts that are healthy on the very same release are switched and restarted all the same.
+  force boolean NOT NULL DEFAULT false,
   -- Raised by a retry: releases and undo tasks of earlier rounds are history.
   round integer NOT NULL DEFAULT 1,
   snapshot bytea,

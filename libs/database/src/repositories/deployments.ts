@@ -21,6 +21,7 @@ export function createDeploymentRepository({ knex, transact }: Access): Deployme
           applicationIds: deployment.application_ids,
           environmentId: deployment.environment_id,
           createdBy: deployment.created_by,
+          force: deployment.force,
         });
         return deploymentOf({ ...row, application_ids: [...deployment.application_ids] });
       }),

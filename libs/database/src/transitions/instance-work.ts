@@ -96,9 +96,11 @@ export async function finishInstance(
     status: 'staged' | 'succeeded' | 'failed';
     message: string;
     observation: Observation | null;
+    /** The release that was healthy there already and is the very same: nothing was touched. */
+    found?: string;
   },
 ): Promise<void> {
-  const { status, message, observation } = result;
+  const { status, message, observation, found } = result;
   const deployment = await lockDeployment(tx, ids.deploymentId);
   if (!deployment) return;
   const { build } = tx;
@@ -108,6 +110,8 @@ export async function finishInstance(
     deadline_at: null,
     ...(status === 'failed' ? { failed_step: build.ref('step') } : {}),
     ...(observation ? { observed: observation.observed } : {}),
+    // What is there is what counts as put there: it is kept, returned to and looked at.
+    ...(found === undefined ? {} : { content_release_id: found }),
   });
   if (!changed) return;
   const instance = await tx.row<InstanceRow>('SELECT * FROM release_instances WHERE id = ?', [
@@ -118,7 +122,13 @@ export async function finishInstance(
   const of = { stream: deployment.id, subject: ids.instanceId };
   if (status === 'failed')
     tx.event({ ...of, type: 'instance.failed', data: { instance_id, message } });
-  else tx.event({ ...of, type: `instance.${status}`, data: { instance_id } });
+  else if (status === 'succeeded')
+    tx.event({
+      ...of,
+      type: 'instance.succeeded',
+      data: found === undefined ? { instance_id } : { instance_id, untouched: true },
+    });
+  else tx.event({ ...of, type: 'instance.staged', data: { instance_id } });
   await advanceDeployment(tx, deployment.id, [
     changesOf('UPDATE releases SET advanced_at = now(), updated_at = now() WHERE id = ?', [
       instance.release_id,

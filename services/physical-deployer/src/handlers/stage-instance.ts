@@ -1,6 +1,7 @@
 import { beginInstance, giveUpInstance } from '@floy/database/transitions/instance-work';
 import type { LongHandler } from '@floy/messaging/handlers';
 import type { DeployerDeps } from '../release/deployer-deps.js';
+import { foundHealthy } from '../release/found-healthy.js';
 import { runInstance } from '../release/run-instance.js';
 import { stageHost } from '../rollout/stage-host.js';
 
@@ -12,7 +13,11 @@ export function stageInstanceHandler(deps: DeployerDeps): LongHandler<'stage-ins
       runInstance(deps, work, {
         ids: idsOf(ids),
         succeeds: 'staged',
-        act: (host, release) => stageHost(deps.hosts, host, release),
+        async act(host, release, context) {
+          const found = await foundHealthy(deps, host, release, context);
+          if (found === undefined) await stageHost(deps.hosts, host, release);
+          return found;
+        },
       }),
     dead: (tx, ids, reason) => giveUpInstance(tx, idsOf(ids), `Staging was given up: ${reason}`),
   };

@@ -31,6 +31,10 @@ export interface InstanceContext {
   content: ReleaseRow;
   contentDir: string;
   version: string;
+  /** What was last seen there, if Floy made it. */
+  running: ReleaseRow | undefined;
+  /** Whether what is healthy there already is put there all the same. */
+  force: boolean;
   settings: HostSettings;
   connection: HostConnection;
   login: PhysicalConnection;
@@ -45,9 +49,8 @@ export async function loadInstance(
   sealer: Sealer,
   instanceId: string,
 ): Promise<InstanceContext> {
-  const { instance, release, target, content, environment } = await database.transaction((tx) =>
-    readInstanceRows(tx, sealer, instanceId),
-  );
+  const rows = await database.transaction((tx) => readInstanceRows(tx, sealer, instanceId));
+  const { instance, release, target, content, environment } = rows;
   const snapshot = openSnapshot(sealer, content.deployment_id, content.snapshot);
   const login = resolvePhysicalConnection(environment.config);
   const place = hostPlaceOf(target.place);
@@ -60,6 +63,8 @@ export async function loadInstance(
     content,
     contentDir: releaseDirOf(content.version, content.id),
     version: content.version,
+    running: rows.running,
+    force: rows.force,
     settings: {
       ...settings,
       deployPath: place.deploy_path,

@@ -11,9 +11,15 @@ import { releaseIn } from './release-dir.js';
 export interface InstanceJob {
   ids: { deploymentId: string; instanceId: string };
   succeeds: 'staged' | 'succeeded';
-  /** The work itself; what it throws is the verdict, or says that there is none. */
-  act(host: HostWork, release: HostRelease, context: InstanceContext): Promise<void>;
+  /**
+   * The work itself; what it throws is the verdict, or says that there is none. It may answer the
+   * release that it found there, healthy and the very same: then the instance has succeeded.
+   */
+  act(host: HostWork, release: HostRelease, context: InstanceContext): Promise<Found>;
 }
+
+/** The id of a release that was there already. */
+type Found = string | undefined;
 
 /**
  * Carries out one instance's work and writes how it ended. A verdict (VerdictError) and an outcome
@@ -35,10 +41,15 @@ export async function runInstance(deps: DeployerDeps, work: Work, job: InstanceJ
   const host = hostWorkOf(deps, work, context, output);
   let failure: string;
   let observation: Observation | null;
+  let found: Found;
   try {
     // It becomes part of events and answers.
-    failure = output.redactor.redact(await attempt(deps, job, host, context));
-    observation = failure ? await observeAfter(deps, job, host, context) : seenBy(job, context);
+    const attempted = await attempt(deps, job, host, context);
+    ({ found } = attempted);
+    failure = output.redactor.redact(attempted.failure);
+    observation = failure
+      ? await observeAfter(deps, job, host, context)
+      : seenBy(job, context, found);
     if (failure) output.log.write(`${failure}\n`);
   } finally {
     await output.close();
@@ -46,15 +57,17 @@ export async function runInstance(deps: DeployerDeps, work: Work, job: InstanceJ
   work.signal.throwIfAborted();
   await work.finish((tx) =>
     finishInstance(tx, job.ids, {
-      status: failure ? 'failed' : job.succeeds,
+      status: failure ? 'failed' : found === undefined ? job.succeeds : 'succeeded',
       message: failure,
       observation,
+      found,
     }),
   );
 }
 
 /** A switch that succeeded has seen the release healthy as its last act; a staging changes nothing. */
-function seenBy(job: InstanceJob, { content }: InstanceContext): Observation | null {
+function seenBy(job: InstanceJob, { content }: InstanceContext, found: Found): Observation | null {
+  if (found !== undefined) return { releaseId: found, observed: 'new' };
   return job.succeeds === 'staged' ? null : { releaseId: content.id, observed: 'new' };
 }
 
@@ -68,21 +81,22 @@ function observeAfter(
   return observe(deps, host, context, { drained });
 }
 
-/** The reason of a failure, or an empty text. */
+/** The reason of a failure, or an empty text; and what was found there. */
 async function attempt(
   deps: DeployerDeps,
   job: InstanceJob,
   host: HostWork,
   context: InstanceContext,
-): Promise<string> {
+): Promise<{ failure: string; found: Found }> {
   try {
-    await job.act(host, await hostReleaseOf(deps, context), context);
-    return '';
+    const found = await job.act(host, await hostReleaseOf(deps, context), context);
+    return { failure: '', found };
   } catch (error) {
     host.signal.throwIfAborted();
     if (!isAnswer(error)) throw error;
     const what = error instanceof CouldNotTellError ? 'could not be carried out' : 'failed';
-    return `${context.target.instance_id} ${what}: ${messageOf(error)}`;
+    const failure = `${context.target.instance_id} ${what}: ${messageOf(error)}`;
+    return { failure, found: undefined };
   }
 }
 
