@@ -164,6 +164,7 @@ export interface InstanceRow {
   from_release_id: string | null;
   attempts: number;
   error_message: string;
+  unreachable: string;
   begun_at: Date | null;
   started_at: Date | null;
   updated_at: Date;
@@ -183,4 +184,5 @@ export interface TargetRow {
   current_release_id: string | null;
   last_good_release_id: string | null;
   observed_at: Date | null;
+  asked: string;
 }

@@ -114,7 +114,7 @@ function expireInstances(release: ReleaseNode, now: Millis): Change[] {
     )
     .flatMap((instance): Change[] => {
       const message = instance.started
-        ? `Timed out after ${release.timeoutSeconds} s`
+        ? `Timed out after ${release.timeoutSeconds} s (the key is timeout)`
         : 'No deployer took the work in time: is one running?';
       return [
         { do: 'end-instance', instanceId: instance.id, status: 'failed', message },

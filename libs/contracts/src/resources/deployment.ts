@@ -90,6 +90,8 @@ export const DeploymentProgress = Answer('DeploymentProgress', {
   completed_tasks: Type.Integer(),
   failed_tasks: Type.Integer(),
   current_task: Type.Union([Task, Type.Null()]),
+  /** As the deployment says it: another deployment, a person, a host that cannot be reached. */
+  waiting_for: Type.String(),
 });
 export type DeploymentProgress = Static<typeof DeploymentProgress>;
 
@@ -107,6 +109,10 @@ export const HealthCheck = Answer('HealthCheck', {
   name: Type.String(),
   status: Type.String(),
   message: Type.String(),
+  /** When it was last seen, or null; nothing is looked at for this answer. */
+  seen_at: NullableTimestamp,
+  /** What was asked then, or "". */
+  asked: Type.String(),
 });
 export type HealthCheck = Static<typeof HealthCheck>;
 

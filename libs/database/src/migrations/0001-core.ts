@@ -182,7 +182,9 @@ CREATE TABLE targets (
   instance_id text NOT NULL UNIQUE,
   current_release_id text,
   last_good_release_id text,
+  -- When it was last seen, and what was asked then.
   observed_at timestamptz,
+  asked text NOT NULL DEFAULT '',
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   UNIQUE (kind, place_key)
 );
@@ -253,6 +255,8 @@ CREATE TABLE release_instances (
   from_release_id text,
   attempts integer NOT NULL DEFAULT 0,
   error_message text NOT NULL DEFAULT '',
+  -- While its target cannot be reached: why, and until when that is tried.
+  unreachable text NOT NULL DEFAULT '',
   -- The first start of any work on it, and the latest.
   begun_at timestamptz,
   started_at timestamptz,

@@ -23,6 +23,8 @@ export interface Observation {
   readonly releaseId: string | null;
   /** The new release, another one, or null where what serves cannot be told. */
   readonly observed: 'new' | 'other' | null;
+  /** What was asked to see that, for people; where it is left out, what was asked before stays. */
+  readonly asked?: string;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function beginInstance(
      )
      UPDATE release_instances i
      SET begun_at = coalesce(i.begun_at, now()), started_at = coalesce(i.started_at, now()),
-         attempts = attempts + 1, updated_at = now(),
+         attempts = attempts + 1, unreachable = '', updated_at = now(),
          deadline_at = CASE WHEN i.started_at IS NULL THEN now() + make_interval(secs => r.timeout_seconds) ELSE i.deadline_at END
      FROM releases r
      WHERE i.id = ? AND r.id = i.release_id AND i.status = ? AND NOT i.stopping
@@ -188,10 +190,11 @@ function recordingObservation(
 ): Statement<number>[] {
   if (!seen) return [];
   return [
-    changesOf('UPDATE targets SET current_release_id = ?, observed_at = now() WHERE id = ?', [
-      seen.releaseId,
-      instance.target_id,
-    ]),
+    changesOf(
+      `UPDATE targets SET current_release_id = ?, observed_at = now(),
+         asked = coalesce(?::text, asked) WHERE id = ?`,
+      [seen.releaseId, seen.asked ?? null, instance.target_id],
+    ),
     changesOf(
       `UPDATE release_instances
        SET observed_version = coalesce((SELECT version FROM releases WHERE id = ?), '')

@@ -126,6 +126,10 @@ describeHere('stage-instance', () => {
     }
     const health = await rollout.floy.deployer.healthCheck(again);
     expect(health).toMatchObject({ healthy: true });
+    for (const { message } of health.checks)
+      expect(message).toMatch(
+        /^again was seen healthy on v1 already, and was not touched \(last seen at .*, asked: current, status_command\)$/,
+      );
 
     // Only the host that is not healthy is restarted.
     await writeFile(join(rollout.placeOf('again', 1), 'down'), '');

@@ -2,6 +2,7 @@ import { finishInstance, type Observation } from '@floy/database/transitions/ins
 import { CouldNotTellError, isAnswer, messageOf, UnavailableError } from '@floy/domain';
 import type { Work } from '@floy/messaging/handlers';
 import type { HostRelease, HostWork } from '../rollout/host-work.js';
+import { askedOf } from '../rollout/look-at-health.js';
 import { observeHost } from '../rollout/observe-host.js';
 import type { DeployerDeps } from './deployer-deps.js';
 import { hostReleaseOf, hostWorkOf, outputOf } from './host-work-of.js';
@@ -66,9 +67,13 @@ export async function runInstance(deps: DeployerDeps, work: Work, job: InstanceJ
 }
 
 /** A switch that succeeded has seen the release healthy as its last act; a staging changes nothing. */
-function seenBy(job: InstanceJob, { content }: InstanceContext, found: Found): Observation | null {
-  if (found !== undefined) return { releaseId: found, observed: 'new' };
-  return job.succeeds === 'staged' ? null : { releaseId: content.id, observed: 'new' };
+function seenBy(
+  job: InstanceJob,
+  { content, settings }: InstanceContext,
+  found: Found,
+): Observation | null {
+  if (found === undefined && job.succeeds === 'staged') return null;
+  return { releaseId: found ?? content.id, observed: 'new', asked: askedOf({ settings }) };
 }
 
 function observeAfter(
@@ -102,6 +107,8 @@ async function attempt(
 
 /** Who is here has been at the host already, or has waited for it in vain. */
 const ONE_LOOK = { retryCount: 1, connectMs: 5000 };
+/** What that look asks for. */
+const asked = 'current, status_command';
 
 /**
  * What runs on the host now; null where the host cannot be asked. What serves cannot be told where
@@ -121,13 +128,13 @@ export async function observe(
     const isNew = seen.current === context.contentDir;
     const releaseId = seen.current === null ? null : releaseIn(seen.current);
     if (seen.mixed === null && (isNew ? seen.running : !drained)) {
-      return { releaseId, observed: isNew ? 'new' : 'other' };
+      return { releaseId, observed: isNew ? 'new' : 'other', asked };
     }
     const environment = seen.mixed === null ? '' : `, .floy/env/current to ${seen.mixed}`;
     host.log(
       `What serves on the host cannot be told: current points to ${seen.current}${environment}`,
     );
-    return { releaseId, observed: null };
+    return { releaseId, observed: null, asked };
   } catch (error) {
     host.signal.throwIfAborted();
     if (error instanceof UnavailableError) throw error;

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { fillTemplate, placeholdersOf, type TemplateName } from '../../config/template.js';
-import type { ResolvedHost } from './connection.js';
 
 /** What instance ids may name: nothing that another version or another release changes. */
 const idNames: readonly string[] = [
@@ -29,6 +28,16 @@ export interface InstanceNames {
   readonly port?: number;
 }
 
+/** What of a host its instances may be named for. */
+interface NamedHost {
+  readonly host: string;
+  /** Port of SSH. */
+  readonly port: number;
+  readonly servicePort?: number;
+  /** The template that the config gives it. */
+  readonly instanceId?: string;
+}
+
 /** The reason to refuse the template of an instance's id, or undefined. */
 export function instanceIdProblem(template: string): string | undefined {
   const known = idNames.map((each) => `{{${each}}}`).join(', ');
@@ -44,7 +53,7 @@ export function instanceIdProblem(template: string): string | undefined {
  * `<service>-<environment>-<host>-<port of SSH>`, so that two environments may share a host. It stands
  * in paths, labels and URLs: a name that does not fit there is a slug with a short hash.
  */
-export function instanceIdOf(names: InstanceNames, host: ResolvedHost): string {
+export function instanceIdOf(names: InstanceNames, host: NamedHost): string {
   const environment = fitting(names.environment);
   if (host.instanceId === undefined)
     return `${names.service}-${environment}-${host.host}-${host.port}`;
