@@ -88,6 +88,7 @@ CREATE TABLE deployments (
   approved_by text NOT NULL DEFAULT ''::text,
   promoted_by text NOT NULL DEFAULT ''::text,
   aborted_by text NOT NULL DEFAULT ''::text,
+  force boolean NOT NULL DEFAULT false,
   round integer NOT NULL DEFAULT 1,
   snapshot bytea,
   created_by text NOT NULL,
@@ -241,6 +242,7 @@ CREATE TABLE release_instances (
   from_release_id text,
   attempts integer NOT NULL DEFAULT 0,
   error_message text NOT NULL DEFAULT ''::text,
+  unreachable text NOT NULL DEFAULT ''::text,
   begun_at timestamp with time zone,
   started_at timestamp with time zone,
   updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
@@ -283,6 +285,7 @@ CREATE TABLE releases (
   bake_until timestamp with time zone,
   looked boolean NOT NULL DEFAULT false,
   advanced_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  files_at timestamp with time zone NOT NULL DEFAULT date_trunc('second'::text, clock_timestamp()),
   error_message text NOT NULL DEFAULT ''::text,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
@@ -325,6 +328,7 @@ CREATE TABLE targets (
   current_release_id text,
   last_good_release_id text,
   observed_at timestamp with time zone,
+  asked text NOT NULL DEFAULT ''::text,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT targets_pkey PRIMARY KEY (id),
   CONSTRAINT targets_application_id_fkey FOREIGN KEY (application_id) REFERENCES applications(id) ON DELETE CASCADE,
@@ -458,7 +462,7 @@ CREATE INDEX release_instances_deployment ON public.release_instances USING btre
 
 CREATE INDEX release_instances_target ON public.release_instances USING btree (target_id);
 
-CREATE INDEX releases_application ON public.releases USING btree (application_id, environment_id);
+CREATE INDEX releases_application ON public.releases USING btree (application_id, environment_id, files_at);
 
 CREATE INDEX releases_deployment ON public.releases USING btree (deployment_id);
 
@@ -513,7 +517,7 @@ BEGIN
     IF NEW.status NOT IN ('pending', 'staging', 'staged', 'switching', 'succeeded', 'failed', 'cancelled') THEN
       RAISE EXCEPTION 'unknown instance status %', NEW.status USING ERRCODE = 'check_violation';
     END IF;
-  ELSIF NEW.status <> OLD.status AND OLD.status || '>' || NEW.status NOT IN ('pending>staging', 'pending>failed', 'pending>cancelled', 'staging>staged', 'staging>failed', 'staging>cancelled', 'staged>switching', 'staged>failed', 'staged>cancelled', 'switching>succeeded', 'switching>failed', 'switching>cancelled') THEN
+  ELSIF NEW.status <> OLD.status AND OLD.status || '>' || NEW.status NOT IN ('pending>staging', 'pending>failed', 'pending>cancelled', 'staging>staged', 'staging>succeeded', 'staging>failed', 'staging>cancelled', 'staged>switching', 'staged>failed', 'staged>cancelled', 'switching>succeeded', 'switching>failed', 'switching>cancelled') THEN
     RAISE EXCEPTION 'instance % may not go from % to %', OLD.id, OLD.status, NEW.status
       USING ERRCODE = 'check_violation';
   END IF;

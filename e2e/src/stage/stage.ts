@@ -140,7 +140,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     },
     places: (application = names[0] ?? '') =>
       hosts.hosts.map(({ host, port }) =>
-        join(fleet.folder, 'places', `${application}-${host}-${port}`),
+        join(fleet.folder, 'places', `${application}-hosts-${host}-${port}`),
       ),
     async stop() {
       await fleet.stop();

@@ -106,7 +106,10 @@ export const eventCatalogue = {
     'the release becomes the running one',
     Type.Object({ ...OfInstance, release_id: Type.String() }),
   ),
-  'instance.succeeded': event('the release was seen healthy there', Type.Object(OfInstance)),
+  'instance.succeeded': event(
+    'the release was seen healthy there; `untouched` where it had been healthy there already',
+    Type.Object({ ...OfInstance, untouched: Type.Optional(Type.Boolean()) }),
+  ),
   'instance.failed': event(
     'the release has failed there',
     Type.Object({ ...OfInstance, message: Type.String() }),

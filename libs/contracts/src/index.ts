@@ -40,6 +40,7 @@ export * from './deployers/physical/connection.js';
 export * from './deployers/physical/host-settings.js';
 export * from './deployers/physical/host-address.js';
 export * from './deployers/physical/hosts.js';
+export * from './deployers/physical/instance-id.js';
 export * from './deployers/physical/physical-deployer.js';
 export * from './deployers/physical/places.js';
 export * from './deployers/physical/pre-switch.js';

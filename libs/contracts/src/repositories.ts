@@ -1,5 +1,9 @@
 import type { Application } from './resources/application.js';
-import type { Deployment, DeploymentStatus } from './resources/deployment.js';
+import type {
+  CreateDeploymentRequest,
+  Deployment,
+  DeploymentStatus,
+} from './resources/deployment.js';
 import type { Environment, EnvironmentType } from './resources/environment.js';
 import type { Task, TaskStatus, TaskType } from './resources/task.js';
 import type { Version } from './resources/version.js';
@@ -88,7 +92,8 @@ export interface DeploymentRepository {
 export type NewDeployment = Pick<
   Deployment,
   'version_id' | 'application_ids' | 'environment_id' | 'created_by'
->;
+> &
+  Pick<CreateDeploymentRequest, 'force'>;
 
 /** Tasks are made by planning their workflow, all of them at once. */
 export interface TaskRepository {

@@ -38,6 +38,7 @@ export interface DeploymentRow {
   approved_by: string;
   promoted_by: string;
   aborted_by: string;
+  force: boolean;
   round: number;
   snapshot: Buffer | null;
   created_by: string;
@@ -143,6 +144,7 @@ export interface ReleaseRow {
   bake_until: Date | null;
   looked: boolean;
   advanced_at: Date;
+  files_at: Date;
   error_message: string;
   created_at: Date;
   updated_at: Date;
@@ -171,6 +173,7 @@ export interface InstanceRow {
   from_release_id: string | null;
   attempts: number;
   error_message: string;
+  unreachable: string;
   begun_at: Date | null;
   started_at: Date | null;
   updated_at: Date;
@@ -191,4 +194,5 @@ export interface TargetRow {
   current_release_id: string | null;
   last_good_release_id: string | null;
   observed_at: Date | null;
+  asked: string;
 }

@@ -159,7 +159,7 @@ function expireInstances(release: ReleaseNode, now: Millis): Change[] {
     )
     .flatMap((instance): Change[] => {
       const message = instance.started
-        ? `Timed out after ${release.timeoutSeconds} s`
+        ? `Timed out after ${release.timeoutSeconds} s (the key is timeout)`
         : 'No deployer took the work in time: is one running?';
       const { id: instanceId } = instance;
       if (instance.looking) return [{ do: 'end-look', instanceId, sickened: message }];

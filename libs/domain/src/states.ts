@@ -35,7 +35,8 @@ export const transitions = {
   },
   instance: {
     pending: ['staging', 'failed', 'cancelled'],
-    staging: ['staged', 'failed', 'cancelled'],
+    // staging → succeeded: the very same release was seen healthy there, so nothing was touched.
+    staging: ['staged', 'succeeded', 'failed', 'cancelled'],
     staged: ['switching', 'failed', 'cancelled'],
     switching: ['succeeded', 'failed', 'cancelled'],
     succeeded: [],

@@ -1,8 +1,8 @@
-import type { DeploymentProgress, DeploymentStatus, Task } from '@floy/contracts';
+import type { Deployment, DeploymentProgress, Task } from '@floy/contracts';
 
 /** How far a deployment is that has these tasks. */
 export function progressOf(
-  { id, status }: { readonly id: string; readonly status: DeploymentStatus },
+  { id, status, waiting_for }: Pick<Deployment, 'id' | 'status' | 'waiting_for'>,
   tasks: readonly Task[],
 ): DeploymentProgress {
   const running = tasks.filter((task) => task.status === 'running' && task.started_at !== null);
@@ -14,5 +14,6 @@ export function progressOf(
     completed_tasks: tasks.filter((task) => task.status === 'success').length,
     failed_tasks: tasks.filter((task) => task.status === 'failed').length,
     current_task: running[0] ?? null,
+    waiting_for,
   };
 }

@@ -64,6 +64,14 @@ export async function needsChromium(): Promise<{ describe: Describe; program: st
   return { describe: await needs('chromium', found, how), program: found ?? '' };
 }
 
+/** For tests of what visitors of file servers see. */
+export async function needsFileServers(): Promise<Describe> {
+  const path = process.env['PATH'] ?? '';
+  const found = ['nginx', 'python3'].map((name) => findPrograms(name, path)[0]);
+  const both = found.includes(undefined) ? undefined : found.join(' and ');
+  return needs('file servers', both, 'install nginx-light and python3 (nginx need not be started)');
+}
+
 /** For tests that act as several users. */
 export async function needsRoot(): Promise<Describe> {
   const isRoot = process.getuid?.() === 0;

@@ -64,6 +64,7 @@ export async function startHostFixture(options: {
       releaseDir: `v1-rel_${count}`,
       version: 'v1',
       artifact: { sha256, size, open: () => createReadStream(archive) },
+      filesAt: 1_700_000_000 + count,
       settings: settingsFor(deployPath, settings),
     };
   };
@@ -104,7 +105,8 @@ export async function startHostFixture(options: {
       }
       for (const [name, target] of Object.entries(links)) await symlink(target, join(source, name));
       const archive = `${source}.tar.gz`;
-      execFileSync('tar', ['-czf', archive, '-C', source, '.']);
+      // As Floy packs: one constant time.
+      execFileSync('tar', ['--mtime=@0', '-czf', archive, '-C', source, '.']);
       const made = await releaseOf(deployPath, archive, settings);
       return { ...made, version, releaseDir: `${version}-rel_${count}` };
     },

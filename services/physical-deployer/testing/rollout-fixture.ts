@@ -112,7 +112,8 @@ export async function startRolloutFixture(options: {
   const artifact = async (text: string): Promise<string> => {
     const source = await mkdtemp(join(fleet.folder, 'source-'));
     await writeFile(join(source, 'app.txt'), text);
-    execFileSync('tar', ['-czf', `${source}.tar.gz`, '-C', source, '.']);
+    // Equal content is one artifact, as Floy packs it.
+    execFileSync('tar', ['--mtime=@0', '-czf', `${source}.tar.gz`, '-C', source, '.']);
     return (await artifacts.put(`${source}.tar.gz`)).sha256;
   };
   return {
@@ -178,7 +179,7 @@ export async function startRolloutFixture(options: {
     },
     placeOf: (name, host = 0) => {
       const { host: address, port } = fleet.host(host);
-      return join(fleet.folder, 'places', `${name}-${address}-${port}`);
+      return join(fleet.folder, 'places', `${name}-production-${address}-${port}`);
     },
     nameOf: (host = 0) => `${fleet.host(host).host}:${fleet.host(host).port}`,
     async holdLock(place) {

@@ -91,6 +91,10 @@ describe('the table of config keys', () => {
       { host: 'b', instance_id: 'i' },
     ];
     expect(Object.keys(problems({ hosts: twice }))).toEqual(['config.hosts[1].instance_id']);
+    const named = (instance_id: string) => problems({ hosts: [{ host: 'a', instance_id }] });
+    expect(named('{{service}}-{{environment}}-{{host}}')).toEqual({});
+    for (const wrong of ['{{version}}', '{{instance_id}}', '{{host}}/x', 'a b', '{{x}}'])
+      expect(Object.keys(named(wrong))).toEqual(['config.hosts[0].instance_id']);
     expect(Object.keys(problems({ hosts: [] }))).toEqual(['config.hosts']);
   });
 

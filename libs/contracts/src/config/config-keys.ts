@@ -49,7 +49,7 @@ export const configKeys = {
   hosts: key(
     'physical',
     hostList,
-    '`host`, `user@host:port`, or objects of host, port (of SSH), service_port, instance_id, user, metadata',
+    '`host`, `user@host:port`, or objects of host, port (of SSH), service_port, instance_id (a template, by default `<service>-<environment>-<host>-<port>`), user, metadata',
     {
       required: true,
       connection: true,

@@ -49,6 +49,13 @@ export const CreateDeploymentRequest = Closed(
     version_id: RequiredText,
     application_ids: Type.Array(RequiredText, { minItems: 1, maxItems: 100, uniqueItems: true }),
     environment_id: RequiredText,
+    force: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Whether instances that are healthy on the very same artifact with the same settings are switched and restarted all the same',
+      }),
+    ),
   },
   'CreateDeploymentRequest',
 );
@@ -90,6 +97,8 @@ export const DeploymentProgress = Answer('DeploymentProgress', {
   completed_tasks: Type.Integer(),
   failed_tasks: Type.Integer(),
   current_task: Type.Union([Task, Type.Null()]),
+  /** As the deployment says it: another deployment, a person, a host that cannot be reached. */
+  waiting_for: Type.String(),
 });
 export type DeploymentProgress = Static<typeof DeploymentProgress>;
 
@@ -107,6 +116,10 @@ export const HealthCheck = Answer('HealthCheck', {
   name: Type.String(),
   status: Type.String(),
   message: Type.String(),
+  /** When it was last seen, or null; nothing is looked at for this answer. */
+  seen_at: NullableTimestamp,
+  /** What was asked then, or "". */
+  asked: Type.String(),
 });
 export type HealthCheck = Static<typeof HealthCheck>;
 

@@ -91,6 +91,8 @@ CREATE TABLE deployments (
   approved_by text NOT NULL DEFAULT '',
   promoted_by text NOT NULL DEFAULT '',
   aborted_by text NOT NULL DEFAULT '',
+  -- Hosts that are healthy on the very same release are switched and restarted all the same.
+  force boolean NOT NULL DEFAULT false,
   -- Raised by a retry: releases and undo tasks of earlier rounds are history.
   round integer NOT NULL DEFAULT 1,
   snapshot bytea,
@@ -190,7 +192,9 @@ CREATE TABLE targets (
   claimed boolean NOT NULL DEFAULT true,
   current_release_id text,
   last_good_release_id text,
+  -- When it was last seen, and what was asked then.
   observed_at timestamptz,
+  asked text NOT NULL DEFAULT '',
   created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE UNIQUE INDEX targets_place ON targets (kind, place_key) WHERE claimed;
@@ -230,6 +234,9 @@ CREATE TABLE releases (
   -- Since its last switch, what was switched has been handed out to be looked at again.
   looked boolean NOT NULL DEFAULT false,
   advanced_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- The time that the files of what is put there are given, a whole second: later than that of any
+  -- release of the service before, so that caches notice every change.
+  files_at timestamptz NOT NULL DEFAULT date_trunc('second', clock_timestamp()),
   error_message text NOT NULL DEFAULT '',
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -237,7 +244,7 @@ CREATE TABLE releases (
 );
 CREATE INDEX releases_deployment ON releases (deployment_id);
 CREATE INDEX releases_task ON releases (task_id);
-CREATE INDEX releases_application ON releases (application_id, environment_id);
+CREATE INDEX releases_application ON releases (application_id, environment_id, files_at);
 CREATE INDEX releases_version ON releases (version_id);
 CREATE INDEX releases_service ON releases (environment_id, service);
 
@@ -265,6 +272,8 @@ CREATE TABLE release_instances (
   from_release_id text,
   attempts integer NOT NULL DEFAULT 0,
   error_message text NOT NULL DEFAULT '',
+  -- While its target cannot be reached: why, and until when that is tried.
+  unreachable text NOT NULL DEFAULT '',
   -- The first start of any work on it, and the latest.
   begun_at timestamptz,
   started_at timestamptz,

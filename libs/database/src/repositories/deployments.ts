@@ -9,7 +9,12 @@ import { findById, listed } from './find.js';
 
 interface DeploymentReading extends DeploymentRow {
   readonly application_ids: string[];
+  /** Of each target that is waited for: which one, why it cannot be reached, and until when. */
+  readonly unreachable?: string[] | null;
 }
+
+/** So many of them are named; the others are counted. */
+const NAMED = 3;
 
 /** Deployments: written by transitions. */
 export function createDeploymentRepository({ knex, transact }: Access): DeploymentRepository {
@@ -21,6 +26,7 @@ export function createDeploymentRepository({ knex, transact }: Access): Deployme
           applicationIds: deployment.application_ids,
           environmentId: deployment.environment_id,
           createdBy: deployment.created_by,
+          force: deployment.force,
         });
         return deploymentOf({ ...row, application_ids: [...deployment.application_ids] });
       }),
@@ -55,7 +61,13 @@ function selectDeployments(knex: Knex): Knex.QueryBuilder {
     SELECT array_agg(a.application_id ORDER BY a.position)
     FROM deployment_applications a WHERE a.deployment_id = deployments.id
   ) AS application_ids`);
-  return knex('deployments').select('deployments.*', applications);
+  const unreachable = knex.raw(`CASE WHEN deployments.settled_at IS NULL THEN (
+    SELECT array_agg(i.instance_id || ': ' || i.unreachable ORDER BY i.position)
+    FROM release_instances i
+    WHERE i.deployment_id = deployments.id AND i.unreachable <> ''
+      AND (i.status IN ('staging', 'switching') OR i.stopping)
+  ) END AS unreachable`);
+  return knex('deployments').select('deployments.*', applications, unreachable);
 }
 
 function deploymentOf(row: DeploymentReading): Deployment {
@@ -73,11 +85,17 @@ function deploymentOf(row: DeploymentReading): Deployment {
     error_message: row.error_message,
     settled_at: row.settled_at?.toISOString() ?? null,
     rollback_of: row.rollback_of,
-    waiting_for: row.waiting_for,
+    waiting_for: [row.waiting_for, ...unreachableOf(row)].filter(Boolean).join('; '),
     cancelled_by: row.cancelled_by,
     paused_by: row.paused_by,
     approved_by: row.approved_by,
     promoted_by: row.promoted_by,
     aborted_by: row.aborted_by,
   };
+}
+
+function unreachableOf({ unreachable }: DeploymentReading): string[] {
+  const all = unreachable ?? [];
+  const more = all.length > NAMED ? [`${all.length - NAMED} more cannot be reached`] : [];
+  return [...all.slice(0, NAMED), ...more];
 }

@@ -24,6 +24,8 @@ export interface NewDeployment {
   createdBy: string;
   origin?: Origin;
   rollbackOf?: string;
+  /** Also touches what is healthy on the very same release; without it not. */
+  force?: boolean;
 }
 
 interface ApplicationRow {
@@ -105,6 +107,7 @@ export async function createDeployment(
       environment_id: wish.environmentId,
       origin: wish.origin ?? 'deployment',
       rollback_of: wish.rollbackOf ?? null,
+      force: wish.force ?? false,
       created_by: wish.createdBy,
       deadline_at: deadline,
     })

@@ -14,13 +14,20 @@ export async function endInstance(
   deployment: DeploymentRow,
   { instanceId, status, message }: ChangeOf<'end-instance'>,
 ): Promise<boolean> {
-  const failed = status === 'failed' ? { failed_step: tx.build.ref('step') } : {};
+  // What it was at says more than that its time was over.
+  const named = tx.build.raw(
+    `CASE WHEN step = '' THEN ? ELSE instance_id || ', step ' || step || ': ' || ? END`,
+    [message, message],
+  );
+  const failed =
+    status === 'failed' ? { error_message: named, failed_step: tx.build.ref('step') } : {};
   const columns = { error_message: message, deadline_at: null, ...failed };
+  const answer = ['instance_id', 'error_message'] as const;
   const [[ended]] = await tx.together(
-    settingStatusOfAll(tx, 'instance', [instanceId], status, columns, ['instance_id']),
+    settingStatusOfAll(tx, 'instance', [instanceId], status, columns, answer),
   );
   if (!ended) return false;
-  const data = { instance_id: ended.instance_id, message };
+  const data = { instance_id: ended.instance_id, message: ended.error_message };
   tx.event({ stream: deployment.id, type: `instance.${status}`, subject: instanceId, data });
   return true;
 }

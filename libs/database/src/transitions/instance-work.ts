@@ -23,6 +23,8 @@ export interface Observation {
   readonly releaseId: string | null;
   /** The new release, another one, or null where what serves cannot be told. */
   readonly observed: 'new' | 'other' | null;
+  /** What was asked to see that, for people; where it is left out, what was asked before stays. */
+  readonly asked?: string;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function beginInstance(
      )
      UPDATE release_instances i
      SET begun_at = coalesce(i.begun_at, now()), started_at = coalesce(i.started_at, now()),
-         attempts = attempts + 1, updated_at = now(),
+         attempts = attempts + 1, unreachable = '', updated_at = now(),
          deadline_at = CASE WHEN i.started_at IS NULL THEN now() + make_interval(secs => r.timeout_seconds) ELSE i.deadline_at END
      FROM releases r
      WHERE i.id = ? AND r.id = i.release_id AND i.status = ? AND NOT i.stopping
@@ -96,9 +98,11 @@ export async function finishInstance(
     status: 'staged' | 'succeeded' | 'failed';
     message: string;
     observation: Observation | null;
+    /** The release that was healthy there already and is the very same: nothing was touched. */
+    found?: string;
   },
 ): Promise<void> {
-  const { status, message, observation } = result;
+  const { status, message, observation, found } = result;
   const deployment = await lockDeployment(tx, ids.deploymentId);
   if (!deployment) return;
   const { build } = tx;
@@ -108,6 +112,8 @@ export async function finishInstance(
     deadline_at: null,
     ...(status === 'failed' ? { failed_step: build.ref('step') } : {}),
     ...(observation ? { observed: observation.observed } : {}),
+    // What is there is what counts as put there: it is kept, returned to and looked at.
+    ...(found === undefined ? {} : { content_release_id: found }),
   });
   if (!changed) return;
   const instance = await tx.row<InstanceRow>('SELECT * FROM release_instances WHERE id = ?', [
@@ -118,7 +124,13 @@ export async function finishInstance(
   const of = { stream: deployment.id, subject: ids.instanceId };
   if (status === 'failed')
     tx.event({ ...of, type: 'instance.failed', data: { instance_id, message } });
-  else tx.event({ ...of, type: `instance.${status}`, data: { instance_id } });
+  else if (status === 'succeeded')
+    tx.event({
+      ...of,
+      type: 'instance.succeeded',
+      data: found === undefined ? { instance_id } : { instance_id, untouched: true },
+    });
+  else tx.event({ ...of, type: 'instance.staged', data: { instance_id } });
   await advanceDeployment(tx, deployment.id, [
     changesOf('UPDATE releases SET advanced_at = now(), updated_at = now() WHERE id = ?', [
       instance.release_id,
@@ -178,10 +190,11 @@ export function recordingObservation(
 ): Statement<number>[] {
   if (!seen) return [];
   return [
-    changesOf('UPDATE targets SET current_release_id = ?, observed_at = now() WHERE id = ?', [
-      seen.releaseId,
-      instance.target_id,
-    ]),
+    changesOf(
+      `UPDATE targets SET current_release_id = ?, observed_at = now(),
+         asked = coalesce(?::text, asked) WHERE id = ?`,
+      [seen.releaseId, seen.asked ?? null, instance.target_id],
+    ),
     changesOf(
       `UPDATE release_instances
        SET observed_version = coalesce((SELECT version FROM releases WHERE id = ?), '')

@@ -43,6 +43,12 @@ export function creatingRelease(
     run_once: plan.runOnce,
     timeout_seconds: plan.timeoutSeconds,
     retry_count: plan.retryCount,
+    files_at: tx.build.raw(
+      `greatest(date_trunc('second', clock_timestamp()),
+         (SELECT max(files_at) + interval '1 second' FROM releases
+          WHERE application_id = ? AND environment_id = ?))`,
+      [task.application_id, plan.environmentId],
+    ),
   });
   const { instances } = plan;
   tx.event({

@@ -66,7 +66,8 @@ export async function versionBroughtBy(
 
 /**
  * A rollback starts from what runs: where something else is live, that is what to roll back. Live is
- * whose release came last on a target of the application and was neither left out nor returned.
+ * whose release came last on a target of the application and was neither left out nor returned; one
+ * that found itself there already, and so touched nothing, is.
  */
 async function refuseWhereNotLive(
   tx: Transaction,
@@ -78,7 +79,8 @@ async function refuseWhereNotLive(
       `SELECT DISTINCT last.deployment_id AS id
        FROM targets t CROSS JOIN LATERAL (
          SELECT r.deployment_id FROM release_instances i JOIN releases r ON r.id = i.release_id
-         WHERE i.target_id = t.id AND NOT r.undo AND i.verdict IN ('new', 'unknown')
+         WHERE i.target_id = t.id AND NOT r.undo
+           AND (i.verdict IN ('new', 'unknown') OR (i.verdict = 'untouched' AND i.status = 'succeeded'))
          ORDER BY r.created_at DESC LIMIT 1
        ) last
        WHERE t.environment_id = ? AND t.application_id = ?`,

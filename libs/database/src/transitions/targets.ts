@@ -115,7 +115,9 @@ async function findTarget(
     if (owned && found.length === 1) return target;
     const sameId = target.instance_id === place.instanceId;
     const what = sameId ? `The instance id ${place.instanceId}` : place.label;
-    const way = sameId ? '; the place can be given another instance_id' : '';
+    const way = sameId
+      ? '; the host can be given another instance_id, with {{service}}, {{environment}} and {{host}} in it'
+      : '';
     throw new ConflictError(
       `${what} is used already: by instance ${target.instance_id} of application ` +
         `${target.application_id} in environment ${target.environment_id}${way}`,

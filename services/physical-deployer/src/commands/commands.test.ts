@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { commandStep, switchStep } from './commands.js';
 import { environmentText } from './environment.js';
+import { dateStep } from './date-release.js';
 import { launchStep, settleStep } from './launch-step.js';
 import { listReleases, lookAtHealth, observe } from './observe.js';
 import { prune } from './prune.js';
@@ -13,7 +14,7 @@ import { stopSteps } from './stop-steps.js';
 const hostile = `/srv/it's; touch "$HOME" \`id\` $(id)\n`;
 const place = { deployPath: '/srv/app', releaseDir: 'v1-rel_1', version: "v1'" };
 const lock = { deployPath: '/srv/app', installation: 'floy-one', epoch: 1_700_000_000_001n };
-const release = { ...place, sha256: 'a'.repeat(64), size: 1000 };
+const release = { ...place, sha256: 'a'.repeat(64), size: 1000, filesAt: 1_700_000_000 };
 const key = { work: 'rel_1', name: 'switch' };
 
 /** Every script, made for this deploy path. */
@@ -48,6 +49,7 @@ function scripts(deployPath: string): Record<string, string> {
         sharedPaths: ['data', deployPath],
       },
     ),
+    date: dateStep(locked, { ...release, deployPath }),
     observe: observe(deployPath, deployPath),
     releases: listReleases(deployPath),
     health: lookAtHealth({ ...at, statusCommand: deployPath, healthCommand: deployPath }),
@@ -68,19 +70,20 @@ umask 022
 deploy_path='/srv/app'
 release='releases/v1-rel_1'
 environment='v1-rel_1'
+floy_failed() { echo "floy: $1" >&2; exit 1; }
 cd -P .. || exit 1
-[ -d "$release" ] || { echo "$deploy_path/$release is not there" >&2; exit 1; }
-[ -f ".floy/env/$environment" ] || { echo "$deploy_path/.floy/env/$environment is not there" >&2; exit 1; }
-[ -L current ] || [ ! -e current ] || { echo "$deploy_path/current is not a link" >&2; exit 1; }
-ln -sfn "$environment" .floy/env.new && mv -fT .floy/env.new .floy/env/current || { echo "$deploy_path/.floy/env/current could not be switched" >&2; exit 1; }
-ln -sfn "$release" .floy/current.new && mv -fT .floy/current.new current || { echo "$deploy_path/current could not be switched" >&2; exit 1; }
+[ -d "$release" ] || floy_failed "$deploy_path/$release is not there"
+[ -f ".floy/env/$environment" ] || floy_failed "$deploy_path/.floy/env/$environment is not there"
+[ -L current ] || [ ! -e current ] || floy_failed "$deploy_path/current is not a link"
+ln -sfn "$environment" .floy/env.new && mv -fT .floy/env.new .floy/env/current || floy_failed "$deploy_path/.floy/env/current could not be switched"
+ln -sfn "$release" .floy/current.new && mv -fT .floy/current.new current || floy_failed "$deploy_path/current could not be switched"
 folder=$deploy_path/current
 FLOY_RELEASE_PATH='/srv/app/releases/v1-rel_1'
 FLOY_VERSION='v1'\\'''
 floy_env='/srv/app/.floy/env/v1-rel_1'
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export FLOY_RELEASE_PATH FLOY_VERSION PATH
-cd "$folder" || exit 1
+cd -P "$folder" || exit 1
 set -a
 [ ! -f "$floy_env" ] || . "$floy_env"
 set +a

@@ -25,6 +25,9 @@ ${enterRelease(place)}
 eval ${quote(command)}`;
 }
 
+/** Begins the last line of a switch that has failed before the restart command was begun. */
+export const FAILED = 'floy: ';
+
 /**
  * The step that makes a release the running one: the links are replaced by atomic renames, so that
  * a reader finds the old or the new one and never none; then the service is restarted. All in one
@@ -43,18 +46,21 @@ export function switchStep(
 [ ! -d current/. ] || (
 folder=$deploy_path/current
 ${enterRelease(place)}
-( eval ${quote(commands.stop)} ) || ! ( eval ${quote(commands.status)} )
-) || { echo "the service could not be stopped" >&2; exit 1; }`;
+( eval ${quote(commands.stop)} )
+code=$?
+[ "$code" -eq 0 ] || ! ( eval ${quote(commands.status)} ) || { echo "stop_command ended with exit code $code in $(pwd -P), and status_command says that the service runs" >&2; exit 1; }
+) || floy_failed "the service could not be stopped"`;
   return `${FORGET_SCRIPT}
 deploy_path=${quote(place.deployPath)}
 release=${quote(`releases/${place.releaseDir}`)}
 environment=${quote(place.releaseDir)}
+floy_failed() { echo "${FAILED}$1" >&2; exit 1; }
 cd -P .. || exit 1
-[ -d "$release" ] || { echo "$deploy_path/$release is not there" >&2; exit 1; }
-[ -f ".floy/env/$environment" ] || { echo "$deploy_path/.floy/env/$environment is not there" >&2; exit 1; }
-[ -L current ] || [ ! -e current ] || { echo "$deploy_path/current is not a link" >&2; exit 1; }${stop}
-ln -sfn "$environment" .floy/env.new && mv -fT .floy/env.new .floy/env/current || { echo "$deploy_path/.floy/env/current could not be switched" >&2; exit 1; }
-ln -sfn "$release" .floy/current.new && mv -fT .floy/current.new current || { echo "$deploy_path/current could not be switched" >&2; exit 1; }
+[ -d "$release" ] || floy_failed "$deploy_path/$release is not there"
+[ -f ".floy/env/$environment" ] || floy_failed "$deploy_path/.floy/env/$environment is not there"
+[ -L current ] || [ ! -e current ] || floy_failed "$deploy_path/current is not a link"${stop}
+ln -sfn "$environment" .floy/env.new && mv -fT .floy/env.new .floy/env/current || floy_failed "$deploy_path/.floy/env/current could not be switched"
+ln -sfn "$release" .floy/current.new && mv -fT .floy/current.new current || floy_failed "$deploy_path/current could not be switched"
 folder=$deploy_path/current
 ${enterRelease(place)}
 eval ${quote(commands.restart)}`;

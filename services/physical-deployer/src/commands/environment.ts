@@ -36,7 +36,7 @@ export interface CommandPlace {
 }
 
 /**
- * Goes to `$folder` (set before) and loads the release's environment. That is never read from the
+ * Goes to `$folder` (set before), to the folder itself and not to the link `current`, and loads the release's environment. That is never read from the
  * release itself, which an application may own and file servers may hand out.
  */
 export function enterRelease({ deployPath, releaseDir, version }: CommandPlace): string {
@@ -49,7 +49,7 @@ ${ENTER_FOLDER}`;
 /** The same where the variables `FLOY_RELEASE_PATH`, `FLOY_VERSION` and `floy_env` are set. */
 export const ENTER_FOLDER = `PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export FLOY_RELEASE_PATH FLOY_VERSION PATH
-cd "$folder" || exit 1
+cd -P "$folder" || exit 1
 set -a
 [ ! -f "$floy_env" ] || . "$floy_env"
 set +a`;

@@ -24,20 +24,23 @@ $(ls -ldn "$@")
 FLOY_OWN
 }`;
 
+/** What a program said last behind its last colon, which is the reason: `Permission denied`. */
+export const WHY = '${why##*: }';
+
 /**
  * Makes what is missing in a place on a host, and goes to its `.floy`. The way there is gone once:
  * from then on the folder itself is held, wherever its name leads, and all paths begin at it.
  */
 export const ENTER_PLACE = `umask 022
-[ -d "$deploy_path" ] || mkdir -p "$deploy_path" || refuse folder "$deploy_path could not be made"
+[ -d "$deploy_path" ] || why=$(mkdir -p "$deploy_path" 2>&1) || refuse folder "$deploy_path could not be made: ${WHY}"
 cd -P "$deploy_path" || refuse folder "$deploy_path cannot be entered"
 umask 077
-[ -d .floy ] || mkdir .floy || refuse folder "$deploy_path/.floy could not be made"
+[ -d .floy ] || why=$(mkdir .floy 2>&1) || refuse folder "$deploy_path/.floy could not be made: ${WHY}"
 if [ -e releases ]; then own . .floy releases; else own . .floy; fi
 cd -P .floy && [ -w . ] || refuse folder "$deploy_path/.floy cannot be written"
 missing=
 for folder in steps env made incoming; do [ -d "$folder" ] || missing="$missing $folder"; done
-[ -z "$missing" ] || mkdir $missing || refuse folder "$deploy_path/.floy:$missing could not be made"`;
+[ -z "$missing" ] || why=$(mkdir $missing 2>&1) || refuse folder "$deploy_path/.floy:$missing could not be made: ${WHY}"`;
 
 /**
  * Goes to a place only to look, after the same look at who may write there: what lies in `.floy` is

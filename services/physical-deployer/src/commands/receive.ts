@@ -1,5 +1,6 @@
 import { assign } from './assign.js';
 import { type HostLock, REFUSE, RELEASE_LOCK, takeLock } from './host-lock.js';
+import { WHY } from './own-folders.js';
 
 /** An artifact on its way to a host. */
 export interface SentArtifact {
@@ -10,15 +11,18 @@ export interface SentArtifact {
   readonly link?: string;
 }
 
-/** What a host says of an artifact: it has what was made of it, or the artifact, or has received it. */
-export type Received = 'complete' | 'have' | 'uploaded';
+/**
+ * What a host says of an artifact: it has what was made of it, maybe with another time than its files
+ * shall have, or the artifact, or has received it.
+ */
+export type Received = keyof typeof RECEIVE_MARKS;
 
 /** What a script that receives may say. */
-export const RECEIVE_MARKS = { complete: 1, have: 1, uploaded: 1 };
+export const RECEIVE_MARKS = { complete: 1, undated: 1, have: 1, uploaded: 1 };
 
 /** Reads a mark of a script that receives. */
 export function readReceived(word: string): Received | undefined {
-  return word === 'complete' || word === 'have' || word === 'uploaded' ? word : undefined;
+  return Object.hasOwn(RECEIVE_MARKS, word) ? (word as Received) : undefined;
 }
 
 /** Every program that a script of this folder calls and a shell does not have by itself. */
@@ -30,7 +34,7 @@ export const HOST_TOOLS = [
   'sha256sum',
   'timeout',
   ...['cat', 'chmod', 'cp', 'date', 'df', 'find', 'grep', 'head', 'ln', 'ls', 'mkdir', 'mv'],
-  ...['readlink', 'rm', 'rmdir', 'sleep', 'tail', 'wc'],
+  ...['readlink', 'rm', 'rmdir', 'sleep', 'tail', 'touch', 'wc'],
 ] as const;
 
 /** What has to stay free besides twice the artifact. */
@@ -50,7 +54,7 @@ ${takeLock(lock)}
 umask 022
 missing=
 for folder in releases shared; do [ -d "../$folder" ] || missing="$missing ../$folder"; done
-[ -z "$missing" ] || mkdir $missing || refuse folder "$deploy_path:$missing could not be made"
+[ -z "$missing" ] || why=$(mkdir $missing 2>&1) || refuse folder "$deploy_path:$missing could not be made: ${WHY}"
 umask 077
 [ -w .. ] && [ -w ../releases ] || refuse folder "$deploy_path cannot be written"`;
 }

@@ -108,6 +108,74 @@ describeHere('stage-instance', () => {
     );
   });
 
+  it('the same version again touches nothing where the host is healthy on it, and says so', async () => {
+    const up = 'test ! -e ../../down';
+    const { id, application } = await handedOut('again', { status_command: up });
+    await rollout.rollOut(id);
+    const again = await rollout.handOut(application);
+    await rollout.rollOut(again);
+    expect(await rollout.floy.statusOf(again)).toBe('success');
+    const first = await rollout.instancesOf(id);
+    for (const [host, instance] of (await rollout.instancesOf(again)).entries()) {
+      expect(instance).toMatchObject({
+        ...{ status: 'succeeded', verdict: 'untouched', touched: false, observed: 'new' },
+        content_release_id: first[host]?.content_release_id,
+      });
+      expect(await textOf(rollout.placeOf('again', host), 'ledger')).toBe('v1\n');
+      expect(await readdir(join(rollout.placeOf('again', host), 'releases'))).toHaveLength(1);
+    }
+    const health = await rollout.floy.deployer.healthCheck(again);
+    expect(health).toMatchObject({ healthy: true });
+    for (const { message } of health.checks)
+      expect(message).toMatch(
+        /^again was seen healthy on v1 already, and was not touched \(last seen at .*, asked: current, status_command\)$/,
+      );
+
+    // Only the host that is not healthy is restarted.
+    await writeFile(join(rollout.placeOf('again', 1), 'down'), '');
+    const half = await rollout.handOut(application);
+    const sick = await rollout.instanceOf(half, 1);
+    for (const host of [0, 1]) {
+      const { id: instance_id } = await rollout.instanceOf(half, host);
+      await rollout.carryOut('stage-instance', { instance_id });
+    }
+    expect((await rollout.instancesOf(half)).map(({ status }) => status)).toEqual([
+      'succeeded',
+      'switching',
+    ]);
+    await rm(join(rollout.placeOf('again', 1), 'down'));
+    expect(await rollout.carryOut('switch-instance', { instance_id: sick.id })).toBe('done');
+    expect(await rollout.floy.statusOf(half)).toBe('success');
+    expect(await textOf(rollout.placeOf('again', 0), 'ledger')).toBe('v1\n');
+    expect(await textOf(rollout.placeOf('again', 1), 'ledger')).toBe('v1\nv1\n');
+  });
+
+  it('the same version again is switched and restarted with force, and with other settings', async () => {
+    const { id, application } = await handedOut('forced');
+    await rollout.rollOut(id);
+    const forced = await rollout.handOut(application);
+    await rollout.floy.own.query('UPDATE deployments SET force = true WHERE id = $1', [forced]);
+    await rollout.rollOut(forced);
+    expect(await textOf(rollout.placeOf('forced'), 'ledger')).toBe('v1\nv1\n');
+    await rollout.floy.own.query(
+      `UPDATE applications SET config = config || '{"env": {"COLOUR": "red"}}' WHERE id = $1`,
+      [application],
+    );
+    const other = await rollout.handOut(application);
+    await rollout.rollOut(other);
+    expect(await textOf(rollout.placeOf('forced'), 'ledger')).toBe('v1\nv1\nv1\n');
+    const times = await rollout.floy.own.query<{ files_at: Date }>(
+      'SELECT files_at FROM releases WHERE application_id = $1 ORDER BY id',
+      [application],
+    );
+    const seconds = times.map(({ files_at }) => files_at.getTime() / 1000);
+    expect(seconds).toHaveLength(3);
+    for (const [at, second] of seconds.entries()) {
+      expect(Number.isInteger(second)).toBe(true);
+      if (at > 0) expect(second).toBeGreaterThan(seconds[at - 1] ?? 0);
+    }
+  });
+
   it('writes nothing when its lease is lost in the middle; who takes it over does', async () => {
     const { id, instance } = await handedOut('lost');
     const letGo = await rollout.holdLock(rollout.placeOf('lost'));

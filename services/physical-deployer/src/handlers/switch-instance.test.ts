@@ -116,7 +116,7 @@ describeHere('switch-instance', () => {
     const failed = await rollout.instanceOf(id);
     expect(failed).toMatchObject({ status: 'failed', failed_step: 'switch', touched: true });
     expect(failed.error_message).toContain(
-      `${instance.instance_id} failed: switch ended with exit code 5: no such unit`,
+      `${instance.instance_id} failed: restart_command ended with exit code 5 in ${rollout.placeOf('broken')}/releases/`,
     );
     await rollout.rollOut(id);
     expect(await rollout.floy.statusOf(id)).toBe('rolled_back');

@@ -20,6 +20,7 @@ export function switchInstanceHandler(deps: DeployerDeps): LongHandler<'switch-i
         async act(host, release, context) {
           await switchHost(deps.hosts, host, release, { runPreSwitch: runsPreSwitch(context) });
           await pruneQuietly(deps, host, context);
+          return undefined;
         },
       }),
     dead: (tx, ids, reason) => giveUpInstance(tx, idsOf(ids), `Switching was given up: ${reason}`),

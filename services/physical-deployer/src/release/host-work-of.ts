@@ -3,10 +3,12 @@ import type { Database } from '@floy/database/database';
 import { forgetBuildsOf } from '@floy/database/builds';
 import { createTaskLog, type TaskLog } from '@floy/database/task-log';
 import { beginStep } from '@floy/database/transitions/instance-work';
+import { noteUnreachable } from '@floy/database/transitions/unreachable';
 import { NotFoundError, VerdictError } from '@floy/domain';
 import type { Work } from '@floy/messaging/handlers';
 import type { Redactor } from '@floy/secrets/redaction';
 import { type HostRelease, type HostWork, STEPS } from '../rollout/host-work.js';
+import type { TellUnreachable } from '../rollout/unreachable.js';
 import { CONNECT_MS } from '../rollout/with-host.js';
 import type { VerifyHostKey } from '../ssh/connect.js';
 import { signLink } from '@floy/secrets/signed-link';
@@ -38,9 +40,28 @@ export function hostWorkOf(
       work.assertHeld();
     },
     stepEnded: deps.stepEnded,
+    unreachable: unreachableOf(database, work, context),
     redactor,
     log: (line) => log.write(`${line}\n`),
     logRoom: log.room,
+  };
+}
+
+/** Keeps for people why the host cannot be reached; written once for each reason, in order. */
+function unreachableOf(
+  database: Database,
+  work: Work,
+  { instance }: InstanceContext,
+): TellUnreachable {
+  let shown: string | undefined;
+  let writing = Promise.resolve();
+  return (away) => {
+    if (away?.reason === shown) return;
+    shown = away?.reason;
+    const text = away ? `${away.reason}; tried again until ${away.until.toISOString()}` : '';
+    const write = () => noteUnreachable(database, work.lease, instance.id, text);
+    // Nothing depends on it: in an outage the next reason is written.
+    writing = writing.then(write).catch(() => undefined);
   };
 }
 
@@ -87,7 +108,9 @@ export async function hostReleaseOf(
   return {
     releaseDir: context.contentDir,
     version: context.version,
-    artifact: { sha256, size: stored?.size ?? 0, link: linkOf(deps, context), open },
+    // A host that has the release fetches nothing.
+    artifact: { sha256, size: stored?.size ?? 0, link: stored && linkOf(deps, context), open },
+    filesAt: Math.floor(context.release.files_at.getTime() / 1000),
     settings: context.settings,
   };
 }

@@ -8,7 +8,9 @@ import {
   type HostConnection,
   type HostPlace,
   type HostSettings,
+  type InstanceNames,
   type PhysicalConnection,
+  type ResolvedHost,
 } from '@floy/contracts';
 import type { Database } from '@floy/database/database';
 import { releasesToKeep } from '@floy/database/read-models/healthy-releases';
@@ -29,6 +31,10 @@ export interface InstanceContext {
   content: ReleaseRow;
   contentDir: string;
   version: string;
+  /** What was last seen there, if Floy made it. */
+  running: ReleaseRow | undefined;
+  /** Whether what is healthy there already is put there all the same. */
+  force: boolean;
   settings: HostSettings;
   connection: HostConnection;
   login: PhysicalConnection;
@@ -43,9 +49,8 @@ export async function loadInstance(
   sealer: Sealer,
   instanceId: string,
 ): Promise<InstanceContext> {
-  const { instance, release, target, content, environment } = await database.transaction((tx) =>
-    readInstanceRows(tx, sealer, instanceId),
-  );
+  const rows = await database.transaction((tx) => readInstanceRows(tx, sealer, instanceId));
+  const { instance, release, target, content, environment } = rows;
   const snapshot = openSnapshot(sealer, content.deployment_id, content.snapshot);
   const login = resolvePhysicalConnection(environment.config);
   const place = hostPlaceOf(target.place);
@@ -58,6 +63,8 @@ export async function loadInstance(
     content,
     contentDir: releaseDirOf(content.version, content.id),
     version: content.version,
+    running: rows.running,
+    force: rows.force,
     settings: {
       ...settings,
       deployPath: place.deploy_path,
@@ -79,10 +86,14 @@ export function hostSettings(
   const application = snapshot.applications.find(({ id }) => id === content.application_id);
   if (!application)
     throw new VerdictError(`The snapshot of release ${content.id} lacks its application`);
-  const host = login.hosts.find((each) => instanceIdOf(service, each) === target.instance_id);
-  if (!host)
-    throw new VerdictError(`Instance ${target.instance_id} is no longer a host of the environment`);
   const behaviour = resolvePhysicalSettings(snapshot.environment.config, application.config);
+  const names = {
+    service,
+    environment: snapshot.environment.name,
+    application: application.name,
+    port: behaviour.servicePort,
+  };
+  const host = hostOf(login, target, names);
   const port = host.servicePort ?? behaviour.servicePort;
   const place = hostPlaceOf(target.place);
   const settings = fillHostSettings(behaviour, {
@@ -99,6 +110,21 @@ export function hostSettings(
     ...(content.image === null ? {} : { image: content.image }),
   });
   return { settings, host };
+}
+
+/**
+ * The host of a target: the one whose instance has its id; or else the one at its place, as ids hold
+ * names, and the environment may have been given another since.
+ */
+function hostOf(login: PhysicalConnection, target: TargetRow, names: InstanceNames): ResolvedHost {
+  const named = login.hosts.find((each) => instanceIdOf(names, each) === target.instance_id);
+  if (named) return named;
+  const place = hostPlaceOf(target.place);
+  const [there, another] = login.hosts.filter(
+    ({ host, port }) => host === place.host && port === place.port,
+  );
+  if (there && !another) return there;
+  throw new VerdictError(`Instance ${target.instance_id} is no longer a host of the environment`);
 }
 
 /**

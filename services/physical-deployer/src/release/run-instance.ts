@@ -2,6 +2,7 @@ import { finishInstance, type Observation } from '@floy/database/transitions/ins
 import { CouldNotTellError, isAnswer, messageOf, UnavailableError } from '@floy/domain';
 import type { Work } from '@floy/messaging/handlers';
 import type { HostRelease, HostWork } from '../rollout/host-work.js';
+import { askedOf } from '../rollout/look-at-health.js';
 import { observeHost } from '../rollout/observe-host.js';
 import type { DeployerDeps } from './deployer-deps.js';
 import { hostReleaseOf, hostWorkOf, outputOf } from './host-work-of.js';
@@ -11,9 +12,15 @@ import { releaseIn } from './release-dir.js';
 export interface InstanceJob {
   ids: { deploymentId: string; instanceId: string };
   succeeds: 'staged' | 'succeeded';
-  /** The work itself; what it throws is the verdict, or says that there is none. */
-  act(host: HostWork, release: HostRelease, context: InstanceContext): Promise<void>;
+  /**
+   * The work itself; what it throws is the verdict, or says that there is none. It may answer the
+   * release that it found there, healthy and the very same: then the instance has succeeded.
+   */
+  act(host: HostWork, release: HostRelease, context: InstanceContext): Promise<Found>;
 }
+
+/** The id of a release that was there already. */
+type Found = string | undefined;
 
 /**
  * Carries out one instance's work and writes how it ended. A verdict (VerdictError) and an outcome
@@ -35,10 +42,15 @@ export async function runInstance(deps: DeployerDeps, work: Work, job: InstanceJ
   const host = hostWorkOf(deps, work, context, output);
   let failure: string;
   let observation: Observation | null;
+  let found: Found;
   try {
     // It becomes part of events and answers.
-    failure = output.redactor.redact(await attempt(deps, job, host, context));
-    observation = failure ? await observeAfter(deps, job, host, context) : seenBy(job, context);
+    const attempted = await attempt(deps, job, host, context);
+    ({ found } = attempted);
+    failure = output.redactor.redact(attempted.failure);
+    observation = failure
+      ? await observeAfter(deps, job, host, context)
+      : seenBy(job, context, found);
     if (failure) output.log.write(`${failure}\n`);
   } finally {
     await output.close();
@@ -46,16 +58,22 @@ export async function runInstance(deps: DeployerDeps, work: Work, job: InstanceJ
   work.signal.throwIfAborted();
   await work.finish((tx) =>
     finishInstance(tx, job.ids, {
-      status: failure ? 'failed' : job.succeeds,
+      status: failure ? 'failed' : found === undefined ? job.succeeds : 'succeeded',
       message: failure,
       observation,
+      found,
     }),
   );
 }
 
 /** A switch that succeeded has seen the release healthy as its last act; a staging changes nothing. */
-function seenBy(job: InstanceJob, { content }: InstanceContext): Observation | null {
-  return job.succeeds === 'staged' ? null : { releaseId: content.id, observed: 'new' };
+function seenBy(
+  job: InstanceJob,
+  { content, settings }: InstanceContext,
+  found: Found,
+): Observation | null {
+  if (found === undefined && job.succeeds === 'staged') return null;
+  return { releaseId: found ?? content.id, observed: 'new', asked: askedOf({ settings }) };
 }
 
 function observeAfter(
@@ -67,26 +85,29 @@ function observeAfter(
   return observe(deps, host, context, { switching: job.succeeds === 'succeeded' });
 }
 
-/** The reason of a failure, or an empty text. */
+/** The reason of a failure, or an empty text; and what was found there. */
 async function attempt(
   deps: DeployerDeps,
   job: InstanceJob,
   host: HostWork,
   context: InstanceContext,
-): Promise<string> {
+): Promise<{ failure: string; found: Found }> {
   try {
-    await job.act(host, await hostReleaseOf(deps, context), context);
-    return '';
+    const found = await job.act(host, await hostReleaseOf(deps, context), context);
+    return { failure: '', found };
   } catch (error) {
     host.signal.throwIfAborted();
     if (!isAnswer(error)) throw error;
     const what = error instanceof CouldNotTellError ? 'could not be carried out' : 'failed';
-    return `${context.target.instance_id} ${what}: ${messageOf(error)}`;
+    const failure = `${context.target.instance_id} ${what}: ${messageOf(error)}`;
+    return { failure, found: undefined };
   }
 }
 
 /** Who is here has been at the host already, or has waited for it in vain. */
 const ONE_LOOK = { retryCount: 1, connectMs: 5000 };
+/** What that look asks for. */
+const asked = 'current, status_command';
 
 /**
  * What runs on the host now; null where the host cannot be asked. What serves cannot be told where
@@ -108,13 +129,13 @@ export async function observe(
     const drained = context.settings.drainCommand !== undefined;
     const serves = isNew ? seen.running : !switching || (seen.running && !drained);
     if (seen.mixed === null && serves) {
-      return { releaseId, observed: isNew ? 'new' : 'other' };
+      return { releaseId, observed: isNew ? 'new' : 'other', asked };
     }
     const environment = seen.mixed === null ? '' : `, .floy/env/current to ${seen.mixed}`;
     host.log(
       `What serves on the host cannot be told: current points to ${seen.current}${environment}`,
     );
-    return { releaseId, observed: null };
+    return { releaseId, observed: null, asked };
   } catch (error) {
     host.signal.throwIfAborted();
     if (error instanceof UnavailableError) throw error;

@@ -2,7 +2,7 @@ import { VerdictError } from '@floy/domain';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hosts } from './hosts.js';
 import type { HostRelease, HostWork } from './host-work.js';
-import { type HealthSeen, type LookedAt, seeHealth } from './look-at-health.js';
+import { askedOf, type HealthSeen, type LookedAt, seeHealth } from './look-at-health.js';
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1000;
@@ -20,13 +20,15 @@ export async function awaitHealth(
   release: HostRelease,
 ): Promise<void> {
   const { timeoutSeconds, minHealthySeconds } = release.settings.health;
-  await becomeHealthy(hosts, work, release, timeoutSeconds);
+  const { host, port } = work.connection;
+  const look = loggedLooks(hosts, work, release);
+  await becomeHealthy(look, work, timeoutSeconds, ` on ${host}:${port} (health_check_timeout)`);
   let seen: HealthSeen;
   const healthySince = performance.now();
   while (seconds(healthySince) < minHealthySeconds) {
     const left = (minHealthySeconds - seconds(healthySince)) * 1000;
     await pauseFor(Math.min(LONGEST_PAUSE_MS, left), work.signal);
-    seen = await seeHealth(hosts, work, release);
+    seen = await look();
     if (!seen.healthy) {
       const after = Math.round(seconds(healthySince));
       throw verdict(`healthy, but no longer after ${after} of ${minHealthySeconds} s`, seen);
@@ -41,26 +43,44 @@ export async function awaitHealth(
  */
 export async function stillHealthy(hosts: Hosts, work: HostWork, release: LookedAt): Promise<void> {
   const { timeoutSeconds } = release.settings.health;
-  await becomeHealthy(hosts, work, release, Math.min(RECOVER_SECONDS, timeoutSeconds));
+  const look = loggedLooks(hosts, work, release);
+  await becomeHealthy(look, work, Math.min(RECOVER_SECONDS, timeoutSeconds), '');
 }
 
 async function becomeHealthy(
-  hosts: Hosts,
+  look: () => Promise<HealthSeen>,
   work: HostWork,
-  release: LookedAt,
   timeoutSeconds: number,
+  where: string,
 ): Promise<void> {
   const began = performance.now();
   let pause = FIRST_PAUSE_MS;
   let seen: HealthSeen;
-  while (!(seen = await seeHealth(hosts, work, release)).healthy) {
+  while (!(seen = await look()).healthy) {
     if (seconds(began) >= timeoutSeconds) {
-      throw verdict(`not healthy within ${timeoutSeconds} s`, seen);
+      throw verdict(`not healthy within ${timeoutSeconds} s${where}`, seen);
     }
     // The last look is at the deadline, not up to a pause after it.
     await pauseFor(Math.min(pause, (timeoutSeconds - seconds(began)) * 1000), work.signal);
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
   }
+}
+
+/** Looks at the health; each look is a line of the deploy log. */
+function loggedLooks(hosts: Hosts, work: HostWork, release: LookedAt) {
+  const began = performance.now();
+  let looks = 0;
+  let before: string | undefined;
+  return async (): Promise<HealthSeen> => {
+    const seen = await seeHealth(hosts, work, release);
+    looks += 1;
+    const told = seen.healthy ? `healthy (${askedOf(release)})` : `not healthy: ${seen.reason}`;
+    work.log(
+      `health, look ${looks} after ${seconds(began).toFixed(1)} s: ${told === before ? 'the same' : told}`,
+    );
+    before = told;
+    return seen;
+  };
 }
 
 function seconds(since: number): number {

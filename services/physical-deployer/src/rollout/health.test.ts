@@ -41,6 +41,8 @@ describeHere('the health of a host', () => {
     await stageHost(fixture.hosts, work, release);
     await switchHost(fixture.hosts, work, release, { runPreSwitch: true });
   };
+  const late = (): string =>
+    `not healthy within 1 s on 127.0.0.1:${fixture.host().port} (health_check_timeout)`;
   const health = { from: 'host' as const, timeoutSeconds: 1, minHealthySeconds: 0 };
 
   it.each(['host', 'deployer'] as const)(
@@ -53,6 +55,27 @@ describeHere('the health of a host', () => {
       expect(asked).toBe(4);
     },
   );
+
+  it('shows each look in the deploy log, with what was asked and what was wrong', async () => {
+    const lines: string[] = [];
+    answer = (response, count) => {
+      response.statusCode = count < 3 ? 503 : 200;
+      response.end('starting');
+    };
+    asked = 0;
+    const release = await fixture.release(fixture.deployPath(), {
+      settings: { health: { ...health, url, timeoutSeconds: 10 } },
+    });
+    const work = fixture.work({ log: (line) => lines.push(line) });
+    await stageHost(fixture.hosts, work, release);
+    await switchHost(fixture.hosts, work, release, { runPreSwitch: true });
+    const looks = lines.filter((line) => line.startsWith('health, look '));
+    expect(looks.map((line) => line.replace(/after [\d.]+ s/, 'after T s'))).toEqual([
+      `health, look 1 after T s: not healthy: ${url} answered 503: starting`,
+      'health, look 2 after T s: the same',
+      `health, look 3 after T s: healthy (current, status_command, ${url} from the host)`,
+    ]);
+  });
 
   it('has to last', async () => {
     const flapping = failure(
@@ -78,7 +101,7 @@ describeHere('the health of a host', () => {
       }),
     );
     expect(error).toBeInstanceOf(VerdictError);
-    expect(error.message).toBe(`not healthy within 1 s: ${url} answered 500: no database`);
+    expect(error.message).toBe(`${late()}: ${url} answered 500: no database`);
   });
 
   it('a redirect is no good answer', async () => {
@@ -117,9 +140,7 @@ describeHere('the health of a host', () => {
 
   it('commands count as much', async () => {
     const status = await failure(roll({ health, statusCommand: 'echo dead; exit 3' }));
-    expect(status.message).toBe(
-      'not healthy within 1 s: status_command ended with exit code 3: dead',
-    );
+    expect(status.message).toBe(`${late()}: status_command ended with exit code 3: dead`);
     const command = 'test "$FLOY_VERSION" = v1 && echo "not yet" && exit 1';
     const checked = await failure(roll({ health: { ...health, command } }));
     expect(checked.message).toContain('health_check_command ended with exit code 1: not yet');

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import type { Redactor } from '@floy/secrets/redaction';
 import type { HostLock } from '../commands/host-lock.js';
 import type { HostAccess } from '../ssh/connection-pool.js';
+import type { TellUnreachable } from './unreachable.js';
 
 /** How to reach a host to look at it or to run something there. */
 export interface HostReach extends HostAccess {
@@ -52,6 +53,8 @@ export interface HostWork extends HostReach {
   readonly redactor: Pick<Redactor, 'redact' | 'stream'>;
   /** Told of every step that was begun here, for the metrics. */
   stepEnded?(name: StepName, outcome: StepOutcome, seconds: number): void;
+  /** Told after each attempt in vain to reach the host, and when it is reached again. */
+  unreachable?: TellUnreachable;
   /** The live log. Secrets are masked by the caller. */
   log(line: string): void;
   /** Undefined while there is room in it for more; else resolves when there is again. */
@@ -64,6 +67,8 @@ export interface HostRelease {
   readonly releaseDir: string;
   readonly version: string;
   readonly artifact: ReleaseArtifact;
+  /** The time that its files have once it is put there. Whole seconds since 1970. */
+  readonly filesAt: number;
   readonly settings: HostSettings;
 }
 
@@ -105,6 +110,9 @@ export function checkedRelease(release: HostRelease): HostRelease {
   }
   if (!/^[0-9a-f]{64}$/.test(release.artifact.sha256)) {
     throw new VerdictError(`${JSON.stringify(release.artifact.sha256)} is not a sha256`);
+  }
+  if (!Number.isSafeInteger(release.filesAt)) {
+    throw new VerdictError(`${release.filesAt} is not a time of whole seconds`);
   }
   for (const path of release.settings.sharedPaths) {
     if (

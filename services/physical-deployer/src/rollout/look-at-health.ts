@@ -23,6 +23,15 @@ const OUTPUT_KEPT = 16 * 1024;
 const ANSWER_MS = 5000;
 const HEALTHY: HealthSeen = { healthy: true, reason: '' };
 
+/** What a look at the health of a release asks for, by the keys of its settings. */
+export function askedOf({ settings }: Pick<HostRelease, 'settings'>): string {
+  const { url, from, command } = settings.health;
+  const asked = ['current', 'status_command'];
+  if (command !== undefined) asked.push('health_check_command');
+  if (url !== undefined) asked.push(`${url} from the ${from}`);
+  return asked.join(', ');
+}
+
 /** Looks once whether the release is the current one, runs, and answers well. */
 export async function seeHealth(
   hosts: Hosts,

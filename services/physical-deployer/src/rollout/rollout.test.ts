@@ -154,11 +154,54 @@ describeHere('bringing releases to a host', () => {
     await stageHost(fixture.hosts, work, release);
     const error = await failure(switchHost(fixture.hosts, work, release, { runPreSwitch: true }));
     expect(error).toBeInstanceOf(VerdictError);
-    expect(error.message).toBe('switch ended with exit code 5: no such unit');
+    const folder = join(deployPath, 'releases', release.releaseDir);
+    expect(error.message).toBe(`restart_command ended with exit code 5 in ${folder}: no such unit`);
     const repeated = await failure(
       switchHost(fixture.hosts, work, release, { runPreSwitch: true }),
     );
     expect(repeated.message).toBe(error.message);
+  });
+
+  it('runs commands in the folder of the release itself: cd ../.. stays with the application', async () => {
+    const deployPath = fixture.deployPath();
+    const tell = 'echo "$PWD $(cd ../.. && pwd) $FLOY_VERSION $FLOY_RELEASE_PATH" >>../../ledger';
+    const release = await fixture.release(deployPath, {
+      settings: {
+        preSwitchCommand: tell,
+        restartCommand: tell,
+        postSwitchCommand: tell,
+        statusCommand: tell,
+        health: { from: 'host', timeoutSeconds: 5, minHealthySeconds: 0, command: tell },
+      },
+    });
+    const work = fixture.work();
+    await stageHost(fixture.hosts, work, release);
+    await switchHost(fixture.hosts, work, release, { runPreSwitch: true });
+    const folder = join(deployPath, 'releases', release.releaseDir);
+    const told = (await textOf(deployPath, 'ledger')).trimEnd().split('\n');
+    expect(told).toEqual(Array.from({ length: 5 }, () => `${folder} ${deployPath} v1 ${folder}`));
+  });
+
+  it('says which part of a switch failed where it was not the restart', async () => {
+    const deployPath = fixture.deployPath();
+    const settings = { stopCommand: 'echo "it clings"; exit 3' };
+    const one = await fixture.release(deployPath, { settings });
+    const two = await fixture.release(deployPath, { version: 'v2', settings });
+    for (const [release, runs] of [
+      [one, true],
+      [two, false],
+    ] as const) {
+      const work = fixture.work();
+      await stageHost(fixture.hosts, work, release);
+      const switching = switchHost(fixture.hosts, work, release, { runPreSwitch: false });
+      if (runs) await switching;
+      else
+        expect((await failure(switching)).message).toBe(
+          'switch failed: the service could not be stopped: it clings\n' +
+            `stop_command ended with exit code 3 in ${deployPath}/releases/${one.releaseDir}, ` +
+            'and status_command says that the service runs',
+        );
+    }
   });
 
   it('ends a step that takes too long', async () => {
@@ -170,7 +213,10 @@ describeHere('bringing releases to a host', () => {
     await stageHost(fixture.hosts, work, release);
     const error = await failure(switchHost(fixture.hosts, work, release, { runPreSwitch: true }));
     expect(error).toBeInstanceOf(VerdictError);
-    expect(error.message).toContain('did not end within 1 s');
+    const host = `127.0.0.1:${fixture.host().port}`;
+    expect(error.message).toBe(
+      `restart_command did not end within 1 s on ${host} (step switch; the key is timeout)`,
+    );
     const pid = Number(await textOf(deployPath, 'pid'));
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
@@ -183,7 +229,7 @@ describeHere('bringing releases to a host', () => {
     expect(result).toEqual({ exitCode: 0, stdout: '', stderr: '' });
     const release = await fixture.release(join(path, 'app'));
     await expect(stageHost(fixture.hosts, fixture.work(), release)).rejects.toThrow(
-      'could not be made',
+      `${path}/app could not be made: Not a directory`,
     );
     for (const bad of ['relative', '/', '/srv/../etc', '/srv/a\nb']) {
       const wrong = { ...release, settings: { ...release.settings, deployPath: bad } };

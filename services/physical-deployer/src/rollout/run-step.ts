@@ -1,4 +1,5 @@
 import { CouldNotTellError, LeaseLostError, VerdictError } from '@floy/domain';
+import { FAILED } from '../commands/commands.js';
 import {
   launchStep,
   readStepMark,
@@ -28,6 +29,8 @@ export interface Step {
    * which no probe shows that it was done, is repeated up to `retryCount` times.
    */
   readonly once?: boolean;
+  /** The command of the settings that it ends with, by its key, and the folder that it runs in. */
+  readonly command?: { readonly key: string; readonly folder: string };
   /** Does not begin where a step of other work still lives, instead of ending that. */
   readonly yields?: boolean;
 }
@@ -42,6 +45,8 @@ type Seen =
 const LAUNCH_MS = 45_000;
 /** How often a host may say that another step lives, or print more than is shown: not for ever. */
 const MOST_TURNS = 10;
+/** So many of the last lines that a step printed are part of the reason. */
+const LAST_LINES = 5;
 
 /**
  * Carries out a step, or goes on watching it, or answers what it ended with when it was carried out
@@ -103,7 +108,7 @@ async function carryOut(
     if (seen.kind === 'ended') {
       if (seen.code === '0' || seen.code === 'probed') return seen.output;
       const output = work.redactor.redact(seen.output);
-      throw new VerdictError(endText(step.name, seen.code, output), {
+      throw new VerdictError(endText(step, seen.code, output), {
         step: step.name,
         exit_code: /^\d{1,3}$/.test(seen.code) ? Number(seen.code) : null,
         output,
@@ -154,9 +159,11 @@ async function watch(
 ): Promise<Seen> {
   const { lines, watched } = watching;
   const within = narrowSignal(work.signal);
-  const late = new VerdictError(`${step.name} did not end within ${step.timeoutSeconds} s`, {
-    step: step.name,
-  });
+  const { host, port } = work.connection;
+  const late = new VerdictError(
+    `${nameOf(step)} did not end within ${step.timeoutSeconds} s on ${host}:${port} (step ${step.name}; the key is timeout)`,
+    { step: step.name, key: 'timeout' },
+  );
   within.abortAfter(LAUNCH_MS, new CouldNotTellError(`${step.name} did not begin`));
   const flooding = new Error('more output than is shown');
   let live = false;
@@ -207,7 +214,18 @@ async function watch(
   }
 }
 
-function endText(name: string, code: string, output: string): string {
+function nameOf({ name, command }: Step): string {
+  return command?.key ?? name;
+}
+
+/** How a step ended, for people: which command of it, where that ran, and what was printed last. */
+function endText(step: Step, code: string, output: string): string {
+  const lines = output.trim().split('\n').slice(-LAST_LINES);
+  const last = lines.at(-1) ?? '';
+  if (last.startsWith(FAILED)) {
+    return `${step.name} failed: ${last.slice(FAILED.length)}${quoteTail(lines.slice(0, -1).join('\n'))}`;
+  }
   const how = code === 'stopped' ? 'was stopped' : `ended with exit code ${code}`;
-  return `${name} ${how}${quoteTail(output.trim().split('\n').slice(-5).join('\n'))}`;
+  const where = step.command === undefined ? '' : ` in ${step.command.folder}`;
+  return `${nameOf(step)} ${how}${where}${quoteTail(lines.join('\n'))}`;
 }

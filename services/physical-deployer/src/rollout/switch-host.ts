@@ -33,15 +33,19 @@ export async function switchHost(
   const deployPath = checkedPath(settings.deployPath);
   const place = { deployPath, releaseDir, version };
   const normalized = { ...release, settings: { ...settings, deployPath } };
+  const folders = {
+    release: `${deployPath}/releases/${releaseDir}`,
+    current: `${deployPath}/current`,
+  };
   const began = performance.now();
   const step = (
     name: StepName,
     script: string,
-    unknownEnd: Pick<Step, 'probe' | 'once'> = {},
+    more: Pick<Step, 'probe' | 'once' | 'command'> = {},
   ): Promise<string> => {
     const used = (performance.now() - began) / 1000;
     const timeoutSeconds = Math.max(1, Math.ceil(settings.timeoutSeconds - used));
-    return runStep(hosts.pool, work, deployPath, { name, script, timeoutSeconds, ...unknownEnd });
+    return runStep(hosts.pool, work, deployPath, { name, script, timeoutSeconds, ...more });
   };
   const command = async (
     name: StepName,
@@ -49,7 +53,9 @@ export async function switchHost(
     text: string | undefined,
     unknownEnd?: Pick<Step, 'once'>,
   ): Promise<void> => {
-    if (text !== undefined) await step(name, commandStep(place, where, text), unknownEnd);
+    if (text === undefined) return;
+    const command = { key: `${name}_command`, folder: folders[where] };
+    await step(name, commandStep(place, where, text), { ...unknownEnd, command });
   };
 
   if (options.runPreSwitch) {
@@ -63,6 +69,7 @@ export async function switchHost(
     status: settings.statusCommand,
   };
   await step('switch', switchStep(place, commands), {
+    command: { key: 'restart_command', folder: folders.release },
     probe: async () => (await seeHealth(hosts, work, normalized)).healthy,
   });
   await awaitHealth(hosts, work, normalized);

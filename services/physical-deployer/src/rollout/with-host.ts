@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionPool } from '../ssh/connection-pool.js';
 import type { SshClient } from '../ssh/ssh-client.js';
 import type { HostReach } from './host-work.js';
+import type { TellUnreachable } from './unreachable.js';
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;
@@ -17,13 +18,14 @@ export const CONNECT_MS = 40_000;
  */
 export async function withHost<T>(
   pool: ConnectionPool,
-  reach: HostReach & { log?(line: string): void },
+  reach: HostReach & { log?(line: string): void; unreachable?: TellUnreachable },
   use: (client: SshClient) => Promise<T>,
 ): Promise<T> {
   const { signal } = reach;
   let broken = 0;
   let pauses = 0;
   let awaySince: number | undefined;
+  let told = false;
   for (;;) {
     signal?.throwIfAborted();
     let began = performance.now();
@@ -32,11 +34,14 @@ export async function withHost<T>(
     try {
       return await pool.use({ ...reach, connecting }, (client) => {
         connected = true;
+        if (told) reach.unreachable?.(undefined);
+        told = false;
         return use(client);
       });
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof CouldNotTellError)) throw error;
+      let until: Date | undefined;
       if (connected) {
         if (broken >= reach.retryCount) throw error;
         broken += 1;
@@ -44,9 +49,14 @@ export async function withHost<T>(
         awaySince = undefined;
       } else {
         awaySince ??= began;
-        if (performance.now() - awaySince >= reach.connectMs) throw error;
+        const leftMs = reach.connectMs - (performance.now() - awaySince);
+        if (leftMs <= 0) throw error;
+        until = new Date(Date.now() + leftMs);
+        reach.unreachable?.({ reason: messageOf(error), until });
+        told = true;
       }
-      reach.log?.(`${messageOf(error)}; trying again`);
+      const limit = until === undefined ? '' : ` until ${until.toISOString()}`;
+      reach.log?.(`${messageOf(error)}; trying again${limit}`);
       const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** pauses);
       pauses += 1;
       // Many hosts that broke at once are not asked again at once.

@@ -61,6 +61,7 @@ const release = {
   releaseDir: 'v1-rel_1',
   version: 'v1',
   artifact,
+  filesAt: 1_700_000_000,
   settings: {
     serviceName: 'app',
     deployPath: '/srv/app',

@@ -63,11 +63,6 @@ export function checkConnection(environment: Config): void {
   for (const host of connection.hosts) hostConnection(connection, host);
 }
 
-/** The id of the instance of a service on a host, as its config says or `<service>-<host>-<port>`. */
-export function instanceIdOf(service: string, host: ResolvedHost): string {
-  return host.instanceId ?? `${service}-${host.host}-${host.port}`;
-}
-
 function missing(key: string, reason: string): InvalidRequestError {
   return new InvalidRequestError(`config.${key} ${reason}`, { [`config.${key}`]: reason });
 }

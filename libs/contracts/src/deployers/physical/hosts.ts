@@ -1,6 +1,8 @@
 import { isIPv6 } from 'node:net';
 import { Type } from 'typebox';
+import { placeholdersOf } from '../../config/template.js';
 import { listOf, type Report, type ValueKind } from '../../config/value-kinds.js';
+import { instanceIdProblem } from './instance-id.js';
 
 /** One host of a physical environment as its config says it; what is left out has a default. */
 export interface HostEntry {
@@ -10,6 +12,7 @@ export interface HostEntry {
   readonly user?: string;
   /** Port the service itself listens on. */
   readonly servicePort?: number;
+  /** A template: see `instanceIdOf`. */
   readonly instanceId?: string;
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -20,7 +23,7 @@ const hostObject = Type.Object(
     host: Type.String(),
     port: Type.Optional(port),
     service_port: Type.Optional(port),
-    instance_id: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._:-]{1,128}$' })),
+    instance_id: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
     user: Type.Optional(Type.String()),
     metadata: Type.Optional(Type.Record(Type.String(), Type.String())),
   },
@@ -31,7 +34,6 @@ const hostObject = Type.Object(
 const hostName = /^[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?$/;
 const zone = /^[A-Za-z0-9]+$/;
 const userName = /^[A-Za-z_][A-Za-z0-9._-]{0,63}\$?$/;
-const instanceName = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /** `host`, `user@host:port`, `[::1]:22`, or an object; one of them. */
 export const hostEntry: ValueKind<HostEntry> = {
@@ -56,7 +58,7 @@ export const hostList: ValueKind<readonly HostEntry[]> = {
     if (hosts.length === 0) return void report(path, 'must name at least one host');
     const seen = new Set<string>();
     const again = hosts.findIndex(({ instanceId: id }) => {
-      if (id === undefined) return false;
+      if (id === undefined || placeholdersOf(id).length > 0) return false;
       return seen.size === seen.add(id).size;
     });
     if (again < 0) return hosts;
@@ -142,16 +144,16 @@ function checked(
       ? number
       : refuse(field, 'must be a port from 1 to 65535');
   };
+  const instanceId = (value: unknown) => {
+    if (value === undefined) return undefined;
+    const problem = typeof value === 'string' ? instanceIdProblem(value) : 'must be text';
+    return problem === undefined ? (value as string) : refuse('instance_id', problem);
+  };
   const entry = {
     port: ports('port', raw.port),
     user: words('user', raw.user, userName, 'must be the name of a user'),
     servicePort: ports('service_port', raw.servicePort),
-    instanceId: words(
-      'instance_id',
-      raw.instanceId,
-      instanceName,
-      'must be 1 to 128 characters of A-Za-z0-9._:-',
-    ),
+    instanceId: instanceId(raw.instanceId),
     metadata: raw.metadata,
   };
   return sound && host !== undefined ? { host, ...entry } : undefined;

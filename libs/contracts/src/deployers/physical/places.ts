@@ -1,7 +1,8 @@
 import { InvalidRequestError } from '@floy/domain';
 import { readKey } from '../../config/check-config.js';
 import type { Place, PlaceNames, ServicePlaces } from '../deployer.js';
-import { instanceIdOf, type ResolvedHost } from './connection.js';
+import type { ResolvedHost } from './connection.js';
+import { instanceIdOf } from './instance-id.js';
 import {
   deployPathOf,
   resolvePhysicalSettings,
@@ -48,7 +49,21 @@ export function placesOf(
       };
     },
   );
+  refuseSharedIds(places);
   return { service, places };
+}
+
+/** Two instances with one id would be taken for one that has moved. */
+function refuseSharedIds(places: readonly Place[]): void {
+  const labels = new Map<string, string>();
+  for (const { instanceId, label } of places) {
+    const other = labels.get(instanceId);
+    if (other !== undefined) {
+      const reason = `${other} and ${label} would both be the instance ${instanceId}: give each host an instance_id of its own, with {{host}} in it`;
+      throw new InvalidRequestError(`config.hosts: ${reason}`, { 'config.hosts': reason });
+    }
+    labels.set(instanceId, label);
+  }
 }
 
 /** What is known of a version, an environment and an application before any host is. */
@@ -72,7 +87,7 @@ export function hostValues(
       ...valuesOf(names),
       service,
       host: host.host,
-      instance_id: instanceIdOf(service, host),
+      instance_id: instanceIdOf({ ...names, service, port: servicePort }, host),
       ...(servicePort === undefined ? {} : { port: String(servicePort) }),
     };
     return { host, values };

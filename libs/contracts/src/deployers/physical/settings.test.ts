@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { keepRedacted, redactSecrets, splitSecrets } from '../../config/config-secrets.js';
-import { instanceIdOf, resolvePhysicalConnection } from './connection.js';
+import { resolvePhysicalConnection } from './connection.js';
+import { instanceIdOf } from './instance-id.js';
 import { overlayConfig } from '../../config/overlay-config.js';
 import { fillHostSettings, resolvePhysicalSettings } from './settings.js';
 
@@ -50,7 +51,11 @@ describe('settings', () => {
       'root@::1:22',
       'root@c:2022',
     ]);
-    expect(hosts.map((host) => instanceIdOf('api', host)).slice(2)).toEqual(['api-::1-22', 'c1']);
+    const names = { service: 'api', environment: 'staging', application: 'api' };
+    expect(hosts.map((host) => instanceIdOf(names, host)).slice(2)).toEqual([
+      'api-staging-::1-22',
+      'c1',
+    ]);
   });
 });
 
