@@ -128,7 +128,7 @@ function textOf(schema: TSchema, text: ApiText): SchemaText | undefined {
   return title === undefined ? undefined : text.schemas[title];
 }
 
-/** A schema with the real values of it; the page offers them by their names where there are more. */
+/** A schema with real values of it; the page offers them by their names where there are more. */
 function content(schema: TSchema, making: Making): Json {
   const values = Object.entries(textOf(schema, making.text)?.examples ?? {});
   const [first] = values;

@@ -1,6 +1,6 @@
 import { ConfigError } from '@floy/service-kit/config';
 
-/** What the system says of a folder that cannot be used, in words. */
+/** Why a folder cannot be used, by the code of the system. */
 const reasons: Readonly<Record<string, string>> = {
   EACCES: 'this user may not write there',
   EPERM: 'this user may not write there',
@@ -11,7 +11,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'its name is too long',
 };
 
-/** Runs what needs the data folder. What goes wrong there is told as the fault of FLOY_HOME. */
+/** Runs work that needs the data folder. Its errors are told as faults of FLOY_HOME. */
 export async function inHome<T>(home: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -27,11 +27,17 @@ function homeProblem(home: string, error: unknown): string {
   const known = code === undefined ? undefined : reasons[code];
   if (known !== undefined) {
     const where = path === undefined || path === home ? '' : ` (${path})`;
-    return `the data folder ${home} cannot be used, because ${known}${where}: set it to a folder that Floy may make and write to`;
+    return (
+      `the data folder ${home} cannot be used, because ${known}${where}: set it to a folder that ` +
+      'Floy may make and write to'
+    );
   }
   // A server that did not start has written many lines; the one that counts says FATAL or PANIC.
   const [first = '', ...said] = String((error as Error).message).split('\n');
   const fatal = said.findLast((line) => /FATAL|PANIC|ERROR/.test(line)) ?? said.at(-1);
   if (fatal === undefined) return first;
-  return `${first} ${fatal.trim()} (more in the log beside it): mend that, bring a backup back, or set it to another folder`;
+  return (
+    `${first} ${fatal.trim()} (more in the log beside it): mend that, bring a backup back, or set ` +
+    'it to another folder'
+  );
 }

@@ -1,4 +1,4 @@
-/** What the API's document says of one schema, by its title. */
+/** The words for one schema in the API's document. */
 export interface SchemaText {
   readonly description: string;
   /** Real values of it by what they show; the first is shown first. */
@@ -9,7 +9,7 @@ export interface SchemaText {
   readonly shapes?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** All that the API's document says besides its schemas. */
+/** All words of the API's document besides its schemas. */
 export interface ApiText {
   readonly schemas: Readonly<Record<string, SchemaText>>;
   /** Meaning of fields, and of parameters of a path or a query, by their name. */

@@ -38,7 +38,7 @@ const isOf =
   ({ place }: ConfigKey): boolean =>
     places.includes(place);
 
-/** What a config may say, by where it stands, for the API's document: the table of keys as schemas. */
+/** The table of config keys as schemas, one for each kind of config, for the API's document. */
 export const configSchemas: Readonly<Record<string, Json>> = {
   PhysicalConfig: shapeOf(
     'PhysicalConfig',

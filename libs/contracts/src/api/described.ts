@@ -20,7 +20,7 @@ const schemas: Record<string, SchemaText> = {
     ofApplication,
   ),
   UpdateApplicationRequest: text(
-    'What is to be changed; fields that are left out stay as they are.',
+    'The fields to change; those that are left out stay as they are.',
     of.applicationChange,
     {
       ...ofApplication,
@@ -43,7 +43,7 @@ const schemas: Record<string, SchemaText> = {
     ...ofEnvironment,
   },
   UpdateEnvironmentRequest: text(
-    'What is to be changed; fields that are left out stay as they are.',
+    'The fields to change; those that are left out stay as they are.',
     of.environmentChange,
     {
       ...ofEnvironment,
@@ -87,40 +87,37 @@ const schemas: Record<string, SchemaText> = {
   DeploymentInfo: text('How many instances there are, and how many are ready.', of.deploymentInfo, {
     fields: { updated_at: 'when the newest of this was seen' },
   }),
-  HealthCheck: text('What was last seen of one instance.', of.healthCheck, {
-    fields: { name: 'the instance', status: 'what it was seen as', message: 'what was seen' },
+  HealthCheck: text('The last look at one instance.', of.healthCheck, {
+    fields: { name: 'the instance', status: 'how it was', message: 'in words' },
   }),
-  HealthCheckResult: text('What was last seen of every instance it touched.', of.health, {
+  HealthCheckResult: text('The last look at every instance it touched.', of.health, {
     fields: { message: 'how many instances are healthy' },
   }),
 
   Task: text('One step of a workflow, for one application.', of.task),
   TaskListResponse: text('Tasks, newest first.', of.pageWith('tasks', of.task)),
-  TaskLogLine: text('A piece of what a task printed.', of.logLine),
-  TaskLogResponse: text('What a task has printed, secrets masked.', of.taskLog),
-  Workflow: text(
-    'How a deployment is carried out: its tasks, and what they wait for.',
-    of.workflow,
-  ),
+  TaskLogLine: text('A piece of the output of a task.', of.logLine),
+  TaskLogResponse: text('The output of a task, secrets masked.', of.taskLog),
+  Workflow: text('How a deployment is carried out: its tasks and their order.', of.workflow),
   Event: text('A line of history.', of.event, {
-    fields: { type: 'what has happened', id: 'its id' },
+    fields: { type: 'the kind of change', id: 'its id' },
   }),
   EventListResponse: text('The history, oldest first.', { events: [of.event] }),
 
   RunCommandRequest: text('A command for a POSIX shell, and the hosts to run it on.', of.command),
   RestartServiceRequest: text('The hosts to restart it on; all of them with `{}`.', of.restart),
-  UploadArtifactRequest: text('What to send, and to which hosts.', of.upload),
-  CommandResult: text('What one host answered.', of.commandResult),
-  CommandResultsResponse: text('What each host answered.', { results: [of.commandResult] }),
-  ServiceStatus: text('What one host says of a service.', of.serviceStatus, {
+  UploadArtifactRequest: text('The artifact to send, and the hosts.', of.upload),
+  CommandResult: text('The answer of one host.', of.commandResult),
+  CommandResultsResponse: text('The answer of each host.', { results: [of.commandResult] }),
+  ServiceStatus: text('The state of a service on one host.', of.serviceStatus, {
     fields: { status: 'in the words of the host' },
   }),
-  ServiceStatusResponse: text('What each host says of the service.', {
+  ServiceStatusResponse: text('The state of the service on each host.', {
     service: 'shop',
     statuses: [of.serviceStatus],
   }),
 
-  CreateTokenRequest: text('Whose token it is to be, and what it may do.', of.newToken),
+  CreateTokenRequest: text('The owner of the new token and its role.', of.newToken),
   Token: text('A token without its secret.', of.token),
   CreatedToken: text('The token with its secret, which is shown this once.', of.createdToken),
   TokenListResponse: text('Tokens, newest first.', of.pageWith('tokens', of.token)),
@@ -132,7 +129,7 @@ const schemas: Record<string, SchemaText> = {
     'It is gone.',
     { message: 'Version deleted successfully' },
     {
-      fields: { message: 'what was done' },
+      fields: { message: 'that it was done' },
     },
   ),
   ErrorDetail: text('Why it was refused, or failed.', of.refusal.error, {
@@ -146,7 +143,7 @@ const fields: Record<string, string> = {
   actor: 'the owner of the token; "" for Floy itself',
   after: 'begin behind this number',
   application_id: 'the application it is for',
-  application_ids: 'what is deployed; all of the version’s repository',
+  application_ids: 'the applications to deploy; all of the version’s repository',
   applications: 'of this page',
   approved_by: 'the admin who approved it; "" for the first key that was seen of the host',
   at: 'when it happened',
@@ -160,7 +157,7 @@ const fields: Record<string, string> = {
   created_at: 'when it was made',
   created_by: 'the owner of the token that made it',
   current_task: 'the earliest started one that runs, or null',
-  data: 'what else there is to say',
+  data: 'the details',
   depends_on: 'tasks that have to succeed before it begins',
   deployment_id: 'the deployment',
   deployments: 'of this page',
@@ -169,7 +166,7 @@ const fields: Record<string, string> = {
   entries: 'of this page',
   environment_id: 'the environment',
   environments: 'of this page',
-  error: 'what is wrong; "" in a result that is fine',
+  error: 'the reason, or "" for a success',
   error_message: 'why it failed or was undone, else ""',
   events: 'in their order',
   expires: 'seconds since 1970',
@@ -191,11 +188,11 @@ const fields: Record<string, string> = {
   name: 'unique among its kind, one line',
   not_run: 'true for a task that was never reached',
   outcome: 'the HTTP status of the answer; 202 where hosts had still to answer',
-  output: 'what the command printed',
-  owner: 'who it belongs to; stands as `created_by` in what is made with it',
+  output: 'the output of the command',
+  owner: 'its holder, who is `created_by` of all that is made with it',
   page: 'which page, from 1 on',
   page_size: 'how many on a page, at most 100',
-  payload: 'JSON as text: what its worker is told',
+  payload: 'JSON as text: the orders for its worker',
   pid: 'the process; 0 where none runs',
   pinned_at: 'since when it is the accepted one',
   port: 'port of SSH; the environment’s when left out',
@@ -203,14 +200,14 @@ const fields: Record<string, string> = {
   replicas: 'how many instances there are; hosts count as one each',
   repository: 'https or ssh address, or a path on the machine that builds',
   request_id: 'stands in the log and in the header X-Request-Id too',
-  result: 'JSON as text: what came of it, or ""',
+  result: 'JSON as text: the outcome, or ""',
   results: 'one for each host',
   revoked_at: 'since when it is refused, or null',
   role: 'viewer reads; deployer also deploys; admin does everything',
-  rollback: 'false: leave what was finished as it is',
+  rollback: 'false: leave the finished targets as they are',
   rollback_of: 'the deployment that this one rolls back, or null',
   running: 'whether it runs',
-  scheduled_at: 'when it was handed to whoever carries it out, or null',
+  scheduled_at: 'when it was handed to a worker, or null',
   seq: 'its number, without gaps',
   service: 'the name of the service',
   settled_at: 'when every target had its verdict, or null: only then is it over for its hosts',
@@ -218,10 +215,10 @@ const fields: Record<string, string> = {
   signature: 'made by Floy',
   source: 'the instance or command that printed it, or ""',
   started_at: 'when it began, or null',
-  status: 'where it stands',
+  status: 'its state',
   statuses: 'one for each host',
   stream: 'the deployment, or the environment, whose history it belongs to',
-  subject: 'the id of what it is about',
+  subject: 'the id of the thing it is about',
   success: 'whether it exited 0',
   target_version_id: 'a version that was healthy there before',
   task_id: 'the task',
@@ -240,23 +237,23 @@ const fields: Record<string, string> = {
   uptime: 'since when it runs, or ""',
   version_id: 'the version',
   versions: 'of this page',
-  waiting_for: 'what it waits for (another deployment, an approval, a pause), or ""',
+  waiting_for: 'the reason for a wait (another deployment, an approval, a pause), or ""',
   workflow_id: 'the workflow it is part of',
 };
 
 const tags = {
   Versions: 'Points of repositories that can be deployed.',
-  Applications: 'What is deployed: how it is built, run and seen.',
-  Environments: 'Where to: hosts over SSH, or clusters.',
-  Deployments: 'Wishes, and what became of them.',
+  Applications: 'Things to deploy: how they are built, run and seen.',
+  Environments: 'Places to deploy to: hosts over SSH, or clusters.',
+  Deployments: 'Wishes and their outcome.',
   Workflows: 'How a deployment is carried out.',
   Tasks: 'Build, test, deploy: each with its log.',
   Hosts: 'Questions to hosts, and their keys.',
-  Artifacts: 'What builds made.',
-  Tokens: 'Who may call this API.',
-  Audit: 'Who changed what.',
+  Artifacts: 'The results of builds.',
+  Tokens: 'The rights to call this API.',
+  Audit: 'Every change and its author.',
   Documentation: 'This document.',
 };
 
-/** What the API's document says besides its schemas: meanings, and examples that are real. */
+/** The words of the API's document: meanings, and examples that are real. */
 export const apiText: ApiText = { schemas, fields, tags, components: configSchemas };

@@ -22,16 +22,26 @@ export function decodePrivateKey(value: string): string | undefined {
   return kind !== undefined && key.endsWith(`\n-----END ${kind}-----`) ? `${key}\n` : undefined;
 }
 
-/** How the file of a public key begins: of OpenSSH, of the SSH standard, of PEM. */
-const publicKey =
-  /^\s*(?:(?:ssh|sk-ssh|ecdsa|sk-ecdsa)-\S+ +AAAA|-{4,5} ?BEGIN (?:\S+ )?PUBLIC KEY)/;
+/** How a public key begins in the files of OpenSSH; its base64 follows. */
+const kinds = ['ssh-', 'sk-ssh-', 'ecdsa-', 'sk-ecdsa-'];
+/** How one begins in PEM, and in the form of the SSH standard. */
+const heads = ['', 'RSA ', 'SSH2 '].flatMap((kind) => [
+  `-----BEGIN ${kind}PUBLIC KEY`,
+  `---- BEGIN ${kind}PUBLIC KEY`,
+]);
+
+function isPublicKey(text: string): boolean {
+  const key = text.trimStart();
+  if (heads.some((head) => key.startsWith(head))) return true;
+  return kinds.some((kind) => key.startsWith(kind)) && key.includes(' AAAA');
+}
 
 /** Why a private key that decodes is refused, or undefined. One that does not decode is stored. */
 export function privateKeyProblem(value: string): string | undefined {
   if (value.length > LARGEST) return `is longer than ${LARGEST} bytes`;
   const key = decodePrivateKey(value);
   if (key === undefined) {
-    const isPublic = [value, decodeBase64(value) ?? ''].some((text) => publicKey.test(text));
+    const isPublic = [value, decodeBase64(value) ?? ''].some(isPublicKey);
     return isPublic ? 'is a public key: the private one beside it is needed' : undefined;
   }
   const ends = key.split('-----BEGIN ').length - 1;

@@ -13,8 +13,8 @@ export function unknownKeys(config: Config): string[] {
 }
 
 /**
- * The known key that an unknown one was meant to be, or undefined: one that differs by a letter that
- * is wrong, missing, too much or swapped with its neighbour, from eight letters on by two of these,
+ * The known key that an unknown one was meant to be, or undefined: they differ by a letter that is
+ * wrong, missing, too much or swapped with its neighbour, from eight letters on by two of these,
  * capitals and dashes left aside.
  */
 export function keyMeantBy(name: string): string | undefined {

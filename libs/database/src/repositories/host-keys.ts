@@ -27,7 +27,7 @@ export async function pinnedHostKey(
   return row && { fingerprint: row.fingerprint, approved: row.pinned_by !== '' };
 }
 
-/** The keys that are pinned for these hosts, by address and port; no line for a host without one. */
+/** The keys that are pinned for these hosts, by address and port; none for a host without one. */
 export async function listPinnedKeys(
   knex: Knex,
   hosts: readonly Pick<HostKeyPlace, 'host' | 'port'>[],

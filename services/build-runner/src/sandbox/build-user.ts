@@ -33,8 +33,8 @@ export function parseBuildUsers(text: string): UserRange {
 }
 
 /**
- * Throws `ConfigError` when a number of the range belongs to somebody already: to a user or group of the
- * machine, to the containers of one, or when this container has no such numbers.
+ * Throws `ConfigError` when a number of the range belongs to somebody already: to a user or group of
+ * the machine, to the containers of one, or when this container has no such numbers.
  */
 export async function checkBuildUsers(range: UserRange): Promise<void> {
   for (const file of ['/etc/passwd', '/etc/group']) {

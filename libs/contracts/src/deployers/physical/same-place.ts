@@ -3,9 +3,9 @@ import { hostAddress } from './host-address.js';
 import type { HostEntry } from './hosts.js';
 
 /**
- * Field path → reason, for every host of an environment that is another one written again: the same
- * address and port, with a `deploy_path` that nothing of the two tells apart. An application may have
- * a `deploy_path` of its own; that is looked at when it is deployed.
+ * Field path → reason, for every host of an environment that is another one written again: the
+ * same address and port, with a `deploy_path` that nothing of the two tells apart. An application
+ * may have a `deploy_path` of its own; that is looked at when it is deployed.
  */
 export function samePlaceProblems(
   hosts: readonly HostEntry[],
