@@ -213,6 +213,18 @@ describeHere('a rollout to six hosts', () => {
     expect(await messageOf(id)).toMatch(/; never had never been healthy here: left on ver_2$/);
   });
 
+  it('says so of a cancelled one as well', async () => {
+    const id = await begin('single', {});
+    const hosts = targetsOf('single');
+    await end(id, hosts);
+    await end(id, hosts.slice(0, 2));
+    await played.cancel(id);
+    await played.carryOut(id);
+    expect(await messageOf(id)).toBe(
+      'Deployment cancelled by user t; single had never been healthy here: left on ver_2',
+    );
+  });
+
   it('says which host a rollback did not bring back', async () => {
     const id = await beginAgain('never');
     await played.carryOut(id, ({ target_id, release_id, content_release_id }, work) => {

@@ -130,10 +130,7 @@ describePostgres('approval "second-person"', () => {
     const aborted = await begun(ann, 'true');
     expect(await steer(aborted, 'pause')).toMatchObject({ paused_by: 'ann' });
     expect(await steer(aborted, 'resume')).toMatchObject({ paused_by: '' });
-    expect(await steer(aborted, 'abort')).toMatchObject({
-      aborted_by: 'ann',
-      error_message: 'The rollout was aborted by ann',
-    });
+    expect(await steer(aborted, 'abort')).toMatchObject({ aborted_by: 'ann' });
     expect(await steer(await begun(ann, 'true'), 'cancel')).toMatchObject({
       cancelled_by: 'ann',
       error_message: 'Deployment cancelled by user ann',
