@@ -34,7 +34,7 @@ CREATE TABLE versions (
   created_by text NOT NULL,
   description text NOT NULL DEFAULT '',
   created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  -- When its first build found the tag at this commit, or nowhere: a tag may move later.
+  -- When the tag was found at this commit, or by its first build nowhere: a tag may move later.
   tag_compared_at timestamptz,
   UNIQUE (repository_key, git_tag)
 );

@@ -61,6 +61,9 @@ describePostgres('a version without git_commit', () => {
       body: { git_tag: 'v1.0.0', git_commit: commit, repository, created_by: 'admin@example.com' },
     });
     expect(first.headers.get('location')).toBe(`/api/v1/versions/${first.body['id']}`);
+    // The tag may move before the first build: it has been compared already.
+    const compared = await gateway.db.query('SELECT 1 FROM versions WHERE tag_compared_at < now()');
+    expect(compared).toHaveLength(1);
     const repeated = await create('v1.0.0', repository, { 'Idempotency-Key': 'resolved' });
     expect([repeated.status, repeated.body]).toEqual([201, first.body]);
     const messages = await gateway.db.query('SELECT kind FROM messages');

@@ -7,6 +7,7 @@ import {
   type VersionService,
 } from '@floy/contracts';
 import { createVersionRepository } from '@floy/database/repositories/versions';
+import { tagWasCompared } from '@floy/database/transitions/task-work';
 import { askForCommit } from '../services/tag-commit.js';
 import { createVersionService } from '../services/versions.js';
 import { route } from './route.js';
@@ -24,19 +25,29 @@ export const versionRoutes = [
     status: 201,
     answer: Version,
     async handle(scope, { body: { git_commit, ...request } }) {
-      const created = (version: Version) => ({
-        body: version,
-        location: `/api/v1/versions/${version.id}`,
-      });
-      const create = (versions: VersionService, commit: string) =>
-        versions.createVersion(scope.actor, { ...request, git_commit: commit }).then(created);
+      const create = async (versions: VersionService, commit: string) => {
+        const version = await versions.createVersion(scope.actor, {
+          ...request,
+          git_commit: commit,
+        });
+        return { body: version, location: `/api/v1/versions/${version.id}` };
+      };
       if (git_commit !== undefined) return create(scope.versions, git_commit);
       const { git_tag, repository } = request;
       const resolved = await askForCommit(scope, git_tag, repository);
       Object.assign(scope.remarks, { git_tag, repository });
-      // The transaction of the request is over by then.
-      const versions = createVersionService(createVersionRepository(scope.deps.database.knex));
-      return { later: async () => create(versions, await resolved()) };
+      return {
+        async later() {
+          const commit = await resolved();
+          // The transaction of the request is over by then.
+          return scope.deps.database.transaction(async (tx) => {
+            const versions = createVersionService(createVersionRepository(tx.knex));
+            const reply = await create(versions, commit);
+            tagWasCompared(tx, reply.body.id);
+            return reply;
+          });
+        },
+      };
     },
   }),
   route({
