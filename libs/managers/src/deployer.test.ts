@@ -84,7 +84,7 @@ describeHere('the Deployer', () => {
 
   it('returns what a deployment has switched where an instance fails', async () => {
     const id = await handOut(floy.versionIds[0]);
-    await floy.playDeployers(id, ['api-h2-22']);
+    await floy.playDeployers(id, ['api-production-h2-22']);
     expect(await floy.statusOf(id)).toBe('rolled_back');
     const [failed] = await floy.own.query<{ error_message: string }>(
       "SELECT error_message FROM release_instances WHERE deployment_id = $1 AND status = 'failed'",
