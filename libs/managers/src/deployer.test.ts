@@ -162,7 +162,7 @@ describeHere('the Deployer', () => {
     application = await floy.applicationId('failing');
     await deploy(floy.versionIds[1]);
     const id = await handOut(floy.versionIds[0]);
-    await floy.playDeployers(id, ['failing-h2-22']);
+    await floy.playDeployers(id, ['failing-production-h2-22']);
     expect(await floy.statusOf(id)).toBe('rolled_back');
     const [failed] = await floy.own.query<{ error_message: string }>(
       "SELECT error_message FROM release_instances WHERE deployment_id = $1 AND status = 'failed'",
