@@ -60,7 +60,7 @@ describeHere('the health of a deployment', () => {
     );
     await floy.deployer.deploy({ deploymentId: id });
     expect((await messagesOf(id))[0]).toContain(
-      'slow-production-h1-22, step stage: Timed out after 300 s (the key is timeout)',
+      'slow-production-h1-22, step stage: Timed out after 302 s (the key is timeout)',
     );
   });
 });

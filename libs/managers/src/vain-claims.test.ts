@@ -51,7 +51,7 @@ describeHere('the folder of a service', () => {
     const id = await floy.ask([application]);
     await floy.begin(id);
     await floy.built(id);
-    await floy.playDeployers(id, ['kept-h1-22']);
+    await floy.playDeployers(id, ['kept-production-h1-22']);
     expect(await floy.statusOf(id)).toBe('failed');
     await expect(askElsewhere(application)).rejects.toThrow('is used already');
   });

@@ -73,6 +73,15 @@ const schemas: Record<string, SchemaText> = {
   Deployment: text(
     'One wish: these applications at this version in this environment.',
     of.deployment,
+    {
+      fields: {
+        cancelled_by: 'who cancelled it, or ""',
+        paused_by: 'who paused it last, or ""',
+        approved_by: 'who approved its rollout, or ""',
+        promoted_by: 'who promoted it, or ""',
+        aborted_by: 'who aborted its rollout, or ""',
+      },
+    },
   ),
   DeploymentListResponse: text(
     'Deployments, newest first.',
@@ -88,7 +97,13 @@ const schemas: Record<string, SchemaText> = {
     fields: { updated_at: 'when the newest of this was seen' },
   }),
   HealthCheck: text('The last look at one instance.', of.healthCheck, {
-    fields: { name: 'the instance', status: 'how it was', message: 'in words' },
+    fields: {
+      name: 'the instance',
+      status: 'how it was',
+      message: 'in words',
+      seen_at: 'when it was last seen; null where it was not yet',
+      asked: 'the questions of that look, or ""',
+    },
   }),
   HealthCheckResult: text('The last look at every instance it touched.', of.health, {
     fields: { message: 'how many instances are healthy' },
@@ -237,7 +252,8 @@ const fields: Record<string, string> = {
   uptime: 'since when it runs, or ""',
   version_id: 'the version',
   versions: 'of this page',
-  waiting_for: 'the reason for a wait (another deployment, an approval, a pause), or ""',
+  waiting_for:
+    'the reason for a wait (another deployment, an approval, a pause, hosts out of reach), or ""',
   workflow_id: 'the workflow it is part of',
 };
 

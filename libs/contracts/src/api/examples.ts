@@ -114,6 +114,11 @@ export const deployment = {
   settled_at: null,
   rollback_of: null,
   waiting_for: 'Baking until 2026-11-21T04:47:44.260Z',
+  cancelled_by: '',
+  paused_by: '',
+  approved_by: 'bob@example.com',
+  promoted_by: '',
+  aborted_by: '',
 };
 export const rollback = { target_version_id: id.earlier };
 export const deploymentInfo = {
@@ -124,9 +129,11 @@ export const deploymentInfo = {
   updated_at: at('04:47:14.260'),
 };
 export const healthCheck = {
-  name: 'shop-10.0.0.11-22',
+  name: 'shop-production-10.0.0.11-22',
   status: 'healthy',
   message: 'was seen healthy at v1.4.0',
+  seen_at: at('04:47:14.260'),
+  asked: 'current, status_command, http://10.0.0.11:8080/healthz from the host',
 };
 export const health = {
   healthy: true,
@@ -159,6 +166,7 @@ export const progress = {
   completed_tasks: 2,
   failed_tasks: 0,
   current_task: task,
+  waiting_for: deployment.waiting_for,
 };
 export const workflow = {
   id: id.workflow,
@@ -183,7 +191,7 @@ export const event = {
   subject: 'rin_01m7y6w3zsexx8bgn0h4b1c2d3',
   actor: '',
   at: at('04:47:14.896'),
-  data: { instance_id: 'shop-10.0.0.11-22' },
+  data: { instance_id: 'shop-production-10.0.0.11-22' },
 };
 
 export const command = { hosts: ['10.0.0.11'], command: 'df -h /srv', timeout: 10 };

@@ -134,7 +134,7 @@ describePostgres('the docs page', () => {
       const config = shown.locator('.json-schema-2020-12-property', { hasText: /^config/ });
       await config.getByRole('button', { name: 'Expand all' }).first().click();
       await config.getByText('bake_seconds', { exact: true }).first().waitFor();
-      await config.getByText('pause between batches; default').first().waitFor();
+      await config.getByText('is looked at again; default').first().waitFor();
       await screenshot('environment-keys.png');
       expect(problems).toEqual([]);
     }, 60_000);
