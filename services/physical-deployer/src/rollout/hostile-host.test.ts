@@ -193,14 +193,16 @@ describeHere('a hostile host', () => {
     id.writeUInt32BE((outgoing as unknown as { id: number }).id);
     return Buffer.concat([Buffer.from([94]), id, sshString(text)]);
   };
-  /** Sends these again and again. */
+  const socketOf = (connection: unknown): Socket => (connection as { _sock: Socket })._sock;
+  /** Sends these again and again, as far as they are taken: the host is in this process too. */
   const sendWithoutEnd = (
     channel: ServerChannel,
-    protocol: RawProtocol,
+    { protocol, socket }: { protocol: RawProtocol; socket: Socket | undefined },
     packets: readonly Buffer[],
   ): void => {
+    const isTaken = (): boolean => (socket?.writableLength ?? 0) < 1024 * 1024;
     const flood = (): void => {
-      for (let n = 0; n < 500 && !channel.destroyed; n += 1)
+      for (let n = 0; n < 500 && !channel.destroyed && isTaken(); n += 1)
         for (const packet of packets) sendPacket(protocol, packet);
       if (!channel.destroyed) setImmediate(flood);
     };
@@ -208,10 +210,12 @@ describeHere('a hostile host', () => {
   };
 
   it('that sends endless output without a letter is left by name', async () => {
+    let socket: Socket | undefined;
     const work = await attackedBy({
+      connected: (_, connection) => void (socket = socketOf(connection)),
       shell: (channel, nonce, protocol) => {
         channel.write(mark(nonce, 'start'));
-        sendWithoutEnd(channel, protocol, [output(channel, '')]);
+        sendWithoutEnd(channel, { protocol, socket }, [output(channel, '')]);
       },
     });
     const attacked = (own: HostWork): Promise<unknown> => releasesOn(hosts, own, '/srv/app');
@@ -219,17 +223,14 @@ describeHere('a hostile host', () => {
   });
 
   it('that asks without end, as it pays by output, and reads no answer is left by name', async () => {
-    let stopReading = (): void => undefined;
+    let socket: Socket | undefined;
     const work = await attackedBy({
-      connected(_, connection) {
-        const { _sock: socket } = connection as unknown as { _sock: Socket };
-        stopReading = () => void socket.pause();
-      },
+      connected: (_, connection) => void (socket = socketOf(connection)),
       shell: (channel, nonce, protocol) => {
-        stopReading();
+        socket?.pause();
         channel.write(mark(nonce, 'start'));
         const ask = Buffer.concat([Buffer.from([80]), sshString('p'), Buffer.from([1])]);
-        sendWithoutEnd(channel, protocol, [output(channel, 'x'), ask, ask]);
+        sendWithoutEnd(channel, { protocol, socket }, [output(channel, 'x'), ask, ask]);
       },
     });
     const attacked = (own: HostWork): Promise<unknown> => releasesOn(hosts, own, '/srv/app');
@@ -241,8 +242,7 @@ describeHere('a hostile host', () => {
     let stopReading = (): void => undefined;
     const work = await attackedBy({
       connected(protocol, connection) {
-        const { _sock: socket } = connection as unknown as { _sock: Socket };
-        stopReading = () => void socket.pause();
+        stopReading = () => void socketOf(connection).pause();
         const confirm = protocol.channelOpenConfirm.bind(protocol);
         protocol.channelOpenConfirm = (theirs, ours, _, size) =>
           confirm(theirs, ours, 0x7fff_ffff, size);

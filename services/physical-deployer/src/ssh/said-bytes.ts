@@ -27,6 +27,8 @@ const BYTES_PER_CHUNK = 128;
 const WRITTEN_PER_BYTE = 16;
 /** Four times what waits for the network before an upload pauses. */
 const UNSENT_BYTES = 4 * 1024 * 1024;
+/** And so many pieces: an answer of 30 bytes that waits costs a hundred times as much memory. */
+const UNSENT_PIECES = 10_000;
 /** So many packets may wait for new keys; an upload pauses at the first. */
 const HELD_PACKETS = 1000;
 /** RFC 4253 has everybody take packets of 32 KiB; one that takes none is written to for ever. */
@@ -48,15 +50,17 @@ export function createSaidBytes(socket: Socket, client: Client): SaidBytes {
     socket.off('data', count);
     excess(reason);
   };
+  const isLeftUnread = (): boolean =>
+    socket.writableLength > UNSENT_BYTES ||
+    unsentPieces(socket) > UNSENT_PIECES ||
+    heldPackets(client) > HELD_PACKETS;
   const count = (chunk: Buffer): void => {
     const seconds = (performance.now() - since) / 1000;
     const more = seconds * BYTES_PER_SECOND + socket.bytesWritten / WRITTEN_PER_BYTE;
     // Nobody has read this chunk yet: what of it was asked for is known with the next one.
     if (heard - asked > budget + more) {
       leave(`sent more than ${budget} bytes that nothing asked for`);
-    } else if (socket.writableLength > UNSENT_BYTES || heldPackets(client) > HELD_PACKETS) {
-      leave('does not take the answers that it asks for');
-    }
+    } else if (isLeftUnread()) leave('does not take the answers that it asks for');
     heard += chunk.length;
   };
   return {
@@ -82,4 +86,12 @@ export function createSaidBytes(socket: Socket, client: Client): SaidBytes {
       budget = CONNECTION_BYTES;
     },
   };
+}
+
+/** How many writes wait for the network; Node names this by a private name only. */
+function unsentPieces(socket: Socket): number {
+  const { _writableState: state } = socket as {
+    _writableState?: { bufferedRequestCount?: number };
+  };
+  return state?.bufferedRequestCount ?? 0;
 }
