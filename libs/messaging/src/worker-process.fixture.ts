@@ -79,7 +79,9 @@ export async function startWorker(
             Object.entries(what).every(([name, value]) => line[name] === value),
           ),
         { timeoutMs },
-      ),
+      ).catch((error: unknown) => {
+        throw new Error(`${holder} said only ${JSON.stringify(process.log)}`, { cause: error });
+      }),
     async end() {
       process.kill('SIGKILL');
       await process.exited();
