@@ -86,7 +86,7 @@ function switchNextBatch(
   const alone = release.runOnce && batch === 0;
   const all = deployment.promoted && !alone;
   const next = all ? open : open.filter((instance) => instance.batch === batch);
-  const begun = release.instances.some((instance) => instance.status === 'succeeded');
+  const begun = release.instances.some(isSwitched);
   if (begun && release.bakeSeconds > 0 && !deployment.promoted) {
     if (release.bakeUntil === null) {
       return [{ do: 'bake', releaseId: release.id, until: now + release.bakeSeconds * 1000 }];
@@ -108,13 +108,18 @@ function lookAgain(release: ReleaseNode, now: Millis): Change[] {
   const last = Math.max(...ended.map(({ batch }) => batch));
   const baked = release.bakeUntil !== null;
   const due = ended.filter(
-    ({ status, sickened, batch, endedAt }) =>
-      status === 'succeeded' &&
-      !sickened &&
-      (baked || batch < last || now - (endedAt ?? 0) > justSeenMs),
+    (instance) =>
+      isSwitched(instance) &&
+      !instance.sickened &&
+      (baked || instance.batch < last || now - (instance.endedAt ?? 0) > justSeenMs),
   );
   if (due.length === 0) return [];
   return [{ do: 'look', releaseId: release.id, instanceIds: due.map(({ id }) => id) }];
+}
+
+/** Whether this release serves there: not where its very like was found and nothing was touched. */
+function isSwitched({ status, touched }: InstanceNode): boolean {
+  return status === 'succeeded' && touched;
 }
 
 function endRelease(

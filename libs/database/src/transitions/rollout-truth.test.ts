@@ -2,11 +2,12 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createTestDatabase, type TestDatabase } from '@floy/testing/database';
 import { needsPostgres } from '@floy/testing/needs';
 import { createDatabase, type Database } from '../database.js';
+import { finishInstance } from './instance-work.js';
 import { createPlayedRollouts, type Fate, type PlayedRollout } from './played-rollout.fixture.js';
 
 const describeHere = await needsPostgres();
 
-const names = ['cut', 'broken', 'baked', 'late', 'never', 'single', 'steered'];
+const names = ['cut', 'broken', 'baked', 'late', 'never', 'single', 'steered', 'same'];
 const targetsOf = (name: string) => [1, 2, 3, 4, 5, 6].map((host) => `${name}-h${host}`);
 
 describeHere('a rollout to six hosts', () => {
@@ -153,6 +154,27 @@ describeHere('a rollout to six hosts', () => {
     await end(id, ['broken-h6']);
     expect(await switched(id, true)).toEqual(hosts.slice(0, 4));
     await played.carryOut(id);
+  });
+
+  it('does not bake for hosts where nothing was touched', async () => {
+    const earlier = await begin('same', { batchSize: '100%' });
+    await played.carryOut(earlier);
+    const id = await begin('same', { batchSize: '2', bakeSeconds: 600 });
+    const hosts = targetsOf('same');
+    for (const instance of await played.instancesOf(id)) {
+      if (!hosts.slice(0, 2).includes(instance.target_id)) continue;
+      const [release] = await own.query<{ found: string }>(
+        'SELECT current_release_id AS found FROM targets WHERE id = $1',
+        [instance.target_id],
+      );
+      const found = release?.found ?? '';
+      const observation = { releaseId: found, observed: 'new' } as const;
+      const end = { status: 'succeeded', message: '', observation, found } as const;
+      const ids = { deploymentId: id, instanceId: instance.id };
+      await database.transaction((tx) => finishInstance(tx, ids, end));
+    }
+    await end(id, hosts.slice(2));
+    expect(await switched(id)).toEqual(hosts.slice(2, 4));
   });
 
   it('notices a service that died while it baked, before the next batch', async () => {

@@ -7,6 +7,7 @@ import { loadInstance, type InstanceContext } from '../release/instance-context.
 import { observe } from '../release/run-instance.js';
 import type { HostWork } from '../rollout/host-work.js';
 import { stillHealthy } from '../rollout/await-health.js';
+import { askedOf } from '../rollout/look-at-health.js';
 import { idsOf } from './stage-instance.js';
 
 /**
@@ -33,9 +34,10 @@ export function lookAtTargetHandler(deps: DeployerDeps): LongHandler<'look-at-ta
       try {
         const reason = output.redactor.redact(await look(deps, host, context));
         if (reason !== '') output.log.write(`${reason}\n`);
+        const asked = askedOf(context);
         const observation =
           reason === ''
-            ? ({ releaseId: context.content.id, observed: 'new' } as const)
+            ? ({ releaseId: context.content.id, observed: 'new', asked } as const)
             : await observe(deps, host, context, { switching: false });
         looked = { sickened: reason, observation };
       } finally {
