@@ -41,6 +41,16 @@ describeHere('work that ends while Postgres is away', () => {
     await own.drop();
   });
 
+  /** Has this process carry out one work. */
+  async function begin(run: () => Promise<void>): Promise<void> {
+    const handler = { begin: async () => true, dead: async () => undefined, run };
+    const handlers = { 'stage-instance': handler, 'switch-instance': handler };
+    const deps = { ...bus, keeper, observer };
+    consumer = consume(deps, 'physical-deployer', handlers, { concurrency: 4 });
+    const ids = { target_id: 't', instance_id: 'i', deployment_id: 'd' };
+    await bus.database.transaction(async (tx) => tx.send('stage-instance', ids));
+  }
+
   it.each([
     ['interrupted by that: it is given back', undefined, 'given-back', { claims: 0, errors: 0 }],
     ['with an error: it counts', new Error('a defect'), 'error', { claims: 1, errors: 1 }],
