@@ -44,7 +44,11 @@ describeHere('work that ends while Postgres is away', () => {
   /** Has this process carry out one work. */
   async function begin(run: () => Promise<void>): Promise<void> {
     const handler = { begin: async () => true, dead: async () => undefined, run };
-    const handlers = { 'stage-instance': handler, 'switch-instance': handler };
+    const handlers = {
+      'stage-instance': handler,
+      'switch-instance': handler,
+      'look-at-target': handler,
+    };
     const deps = { ...bus, keeper, observer };
     consumer = consume(deps, 'physical-deployer', handlers, { concurrency: 4 });
     const ids = { target_id: 't', instance_id: 'i', deployment_id: 'd' };
@@ -57,25 +61,11 @@ describeHere('work that ends while Postgres is away', () => {
   ])(
     '%s, when Postgres is there again',
     async (_, defect, outcome, row) => {
-      const handler = {
-        begin: async () => true,
-        dead: async () => undefined,
-        run: async () => {
-          proxy.cut();
-          if (defect) throw defect;
-          await bus.database.knex.raw('SELECT 1');
-        },
-      };
-      const handlers = {
-        'stage-instance': handler,
-        'switch-instance': handler,
-        'look-at-target': handler,
-      };
-      consumer = consume({ ...bus, keeper, observer }, 'physical-deployer', handlers, {
-        concurrency: 4,
+      await begin(async () => {
+        proxy.cut();
+        if (defect) throw defect;
+        await bus.database.knex.raw('SELECT 1');
       });
-      const ids = { target_id: 't', instance_id: 'i', deployment_id: 'd' };
-      await bus.database.transaction(async (tx) => tx.send('stage-instance', ids));
       await waitFor('the cut', () => told.outages.includes('leases'));
       proxy.heal();
       await waitFor('the session lock', () => keeper.taker());
@@ -91,25 +81,11 @@ describeHere('work that ends while Postgres is away', () => {
   );
 
   it('by the loss of its lease: it is said to be lost, although nothing can be written', async () => {
-    const handler = {
-      begin: async () => true,
-      dead: async () => undefined,
-      run: async () => {
-        await own.query("UPDATE leases SET holder = 'another', epoch = epoch + 1");
-        proxy.cut();
-        throw new LeaseLostError('another has it');
-      },
-    };
-    const handlers = {
-      'stage-instance': handler,
-      'switch-instance': handler,
-      'look-at-target': handler,
-    };
-    consumer = consume({ ...bus, keeper, observer }, 'physical-deployer', handlers, {
-      concurrency: 4,
+    await begin(async () => {
+      await own.query("UPDATE leases SET holder = 'another', epoch = epoch + 1");
+      proxy.cut();
+      throw new LeaseLostError('another has it');
     });
-    const ids = { target_id: 't', instance_id: 'i', deployment_id: 'd' };
-    await bus.database.transaction(async (tx) => tx.send('stage-instance', ids));
     await waitFor('its end', () => told.ended.length > 0);
     expect(outcomes()).toEqual(['lost']);
     proxy.heal();
