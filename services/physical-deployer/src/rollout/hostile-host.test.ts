@@ -235,7 +235,7 @@ describeHere('a hostile host', () => {
     });
     const attacked = (own: HostWork): Promise<unknown> => releasesOn(hosts, own, '/srv/app');
     expect(await failed(attacked, work)).toContain('does not take the answers');
-  }, 90_000);
+  }, 30_000);
 
   it('that begins to exchange keys and never ends is not sent an upload into memory', async () => {
     let taken = 0;
